@@ -1,0 +1,202 @@
+"""The command ``pocketiqa``: score photos, inspect a bundle or program, verify a bundle.
+
+Exit status: 0 all well; 1 a photo could not be scored, or a check failed; 2 a mistake in how it was called.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import functools
+import io
+import json
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from tqdm import tqdm
+
+from pocketiqa import __version__
+from pocketiqa.errors import PocketiqaError, one_line
+from pocketiqa.files import atomic_file
+from pocketiqa.inspection import as_text, inspect_bundle, inspect_program
+from pocketiqa.outputs import FORMATS, row_writer
+from pocketiqa.photo_list import find_photos
+from pocketiqa.scorer import Scorer
+from pocketiqa.verification import verify_bundle
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command and return its exit status."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        with _quiet_runtimes() as stderr:
+            return options.run(options, stderr)
+    except PocketiqaError as error:
+        print(f"pocketiqa: {one_line(error)}", file=sys.stderr)
+        return 2
+    except RecursionError:
+        print("pocketiqa: the bundle's manifest is nested too deep to be real", file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # the reader of standard output has gone, for example `head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        print("pocketiqa: interrupted", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="pocketiqa", description="Photo quality with pocketiqa bundles.")
+    parser.add_argument("--version", action="version", version=f"pocketiqa {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="score|inspect|verify")
+
+    score = commands.add_parser("score", help="score photos")
+    score.add_argument("paths", nargs="+", metavar="PATH", help="a photo, or a folder of photos")
+    score.add_argument("--bundle", metavar="DIR", help="the bundle to score with (default: the one shipped)")
+    score.add_argument("--variant", choices=("int8", "fp32"), default="int8")
+    score.add_argument("--format", choices=FORMATS, default="table")
+    score.add_argument("-o", dest="output", metavar="FILE", type=Path, help="default: standard output")
+    score.add_argument("--recursive", action="store_true", help="descend into folders")
+    score.set_defaults(run=_score)
+
+    inspect = commands.add_parser("inspect", help="say what a bundle or a .pte file is")
+    inspect.add_argument("target", metavar="BUNDLE|FILE.pte", type=Path)
+    inspect.add_argument("--json", action="store_true")
+    inspect.set_defaults(run=_inspect)
+
+    verify = commands.add_parser(
+        "verify", help="check a bundle's hashes, golden scores and int8 against fp32"
+    )
+    verify.add_argument("bundle", metavar="BUNDLE", type=Path)
+    verify.add_argument("--images", metavar="DIR", help="compare int8 with fp32 on these photos")
+    verify.add_argument("--json", action="store_true")
+    verify.set_defaults(run=_verify)
+    return parser
+
+
+def _score(options: argparse.Namespace, stderr: IO[str]) -> int:
+    photos, skipped = find_photos(options.paths, options.recursive)
+    if skipped:
+        print(f"pocketiqa: skipped {skipped} files that are no photos by their names", file=stderr)
+    if not photos:
+        raise PocketiqaError("no photos there; name photos, or folders that hold some (--recursive descends)")
+    if options.output is not None:
+        _check_output(options.output, photos)
+    scorer = Scorer(options.bundle, options.variant)
+    failed = 0
+    with _output(options.output) as file:
+        write = row_writer(file, options.format, scorer.attribute_names, max(map(len, photos)))
+        for result in tqdm(scorer.batch(photos), total=len(photos), **_bar(stderr)):
+            write(result)
+            failed += result.error is not None
+        used = f"{scorer.bundle.label} {scorer.variant}, {scorer.runtime_name}"
+        if options.format == "table":
+            print(f"scored with {used}", file=file)
+    if options.output is not None and options.format == "csv":
+        _write_provenance(options.output, scorer, len(photos), failed)
+    print(f"pocketiqa: scored {len(photos) - failed} of {len(photos)} photos ({used})", file=stderr)
+    return 1 if failed else 0
+
+
+def _inspect(options: argparse.Namespace, _: IO[str]) -> int:
+    found = inspect_bundle(options.target) if options.target.is_dir() else inspect_program(options.target)
+    print(json.dumps(found, indent=2) if options.json else as_text(found))
+    return 1 if found["problems"] else 0
+
+
+def _verify(options: argparse.Namespace, stderr: IO[str]) -> int:
+    images = None
+    if options.images is not None:
+        if not Path(options.images).is_dir():
+            raise PocketiqaError(f"--images {options.images} is no folder")
+        found, _ = find_photos([options.images], recursive=True)
+        if not found:
+            raise PocketiqaError(f"--images {options.images} holds no photos")
+        images = [Path(photo) for photo in found]
+    verification = verify_bundle(options.bundle, images, progress=functools.partial(tqdm, **_bar(stderr)))
+    print(json.dumps(verification.to_dict(), indent=2) if options.json else verification)
+    return 1 if verification.broken else 0
+
+
+def _bar(stderr: IO[str]) -> dict[str, Any]:
+    """How tqdm draws: on standard error, where that is a terminal."""
+    return {"unit": "photo", "disable": None, "file": stderr}
+
+
+def _check_output(output: Path, photos: list[str]) -> None:
+    if output.is_dir() or not output.absolute().parent.is_dir():
+        raise PocketiqaError(f"-o {output} is a folder, or is in none; name a file in a folder that exists")
+    if output.exists() and any(os.path.exists(photo) and output.samefile(photo) for photo in photos):
+        raise PocketiqaError(f"-o {output} is one of the photos; name another file")
+
+
+@contextlib.contextmanager
+def _output(path: Path | None) -> Iterator[IO[str]]:
+    if path is None:
+        if hasattr(sys.stdout, "reconfigure"):  # a file name need not be valid UTF-8
+            sys.stdout.reconfigure(errors="surrogateescape")
+        yield sys.stdout
+        sys.stdout.flush()
+        return
+    try:
+        with atomic_file(path, newline="") as file:
+            yield file
+    except OSError as error:
+        raise PocketiqaError(f"-o {path} cannot be written: {error.strerror}") from None
+
+
+def _write_provenance(output: Path, scorer: Scorer, photos: int, failed: int) -> None:
+    """CSV has no place beside its columns for what made it, so a neighbour ``FILE.run.json`` holds that."""
+    made_by = {
+        "pocketiqa": __version__,
+        "bundle": scorer.bundle.label,
+        "variant": scorer.variant,
+        "runtime": scorer.runtime_name,
+        "photos": photos,
+        "failed": failed,
+    }
+    with _output(output.with_name(f"{output.name}.run.json")) as file:
+        file.write(json.dumps(made_by, indent=2) + "\n")
+
+
+class _Nowhere(io.TextIOBase):
+    def write(self, text: str) -> int:
+        return len(text)
+
+
+@contextlib.contextmanager
+def _quiet_runtimes() -> Iterator[IO[str]]:
+    """Yield standard error for our own lines and keep everybody else's off it.
+
+    The runtimes log from C++, one to the descriptor and one through ``sys.stderr``, and torch warns too.
+    ``POCKETIQA_RUNTIME_LOG=1`` lets them speak, for example to find out why a program does not load.
+    """
+    shown = sys.stderr
+    if os.environ.get("POCKETIQA_RUNTIME_LOG"):
+        yield shown
+        return
+    shown.flush()
+    with contextlib.ExitStack() as undo:
+        undo.enter_context(warnings.catch_warnings())
+        warnings.simplefilter("ignore")
+        logging.disable(logging.WARNING)
+        undo.callback(logging.disable, logging.NOTSET)
+        undo.enter_context(contextlib.redirect_stderr(_Nowhere()))
+        saved = os.dup(2)
+        undo.callback(os.close, saved)
+        undo.callback(os.dup2, saved, 2)
+        try:
+            if shown.fileno() == 2:
+                shown = os.fdopen(os.dup(saved), "w", buffering=1, errors="backslashreplace")
+                undo.callback(shown.close)
+        except (OSError, ValueError):
+            pass  # replaced by something without a descriptor: no C++ writes there
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield shown

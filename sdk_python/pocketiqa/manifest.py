@@ -1,0 +1,252 @@
+"""``manifest.json``: what a bundle holds, how to feed it, and what its golden photos must score.
+
+A manifest may be a stranger's file, so every field is checked and every mistake is one line that names it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pocketiqa.errors import BundleError
+from pocketiqa.files import atomic_file, checked_relative, files_under, sha256_of
+from pocketiqa.preprocess import PreprocessSpec
+
+SCHEMA_VERSION = 1
+_MAX_BYTES = 4 * 1024 * 1024
+_KIND = {str: "a string", int: "an integer", dict: "an object", list: "a list", bool: "true or false"}
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    """One file of the bundle: its size in bytes, its hexadecimal sha256, and what it is where that applies.
+
+    ``delegation`` is ``{"subgraphs", "delegated", "non_delegated"}`` of a lowered program.
+    """
+
+    bytes: int
+    sha256: str
+    variant: str | None = None
+    backend: str | None = None
+    delegation: dict[str, Any] | None = None
+
+    @classmethod
+    def of(cls, path: Path, **what: Any) -> FileEntry:
+        """The entry of an existing file; ``what`` gives ``variant``, ``backend`` and ``delegation``."""
+        return cls(path.stat().st_size, sha256_of(path), **what)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One artifact: a ``.pte`` file or an ``.mlpackage`` folder, relative to the bundle, and its backend."""
+
+    path: str
+    backend: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The contract between factory and phone.
+
+    Attributes:
+        name, version: of the student.
+        input: how a photo becomes the input tensor.
+        outputs: ``score``, ``attributes`` (with ``names``), ``map`` (with ``shape`` [h, w]); their ranges.
+        files: every file of the bundle but the manifest, by relative POSIX path; those inside an
+            ``.mlpackage`` one by one.
+        variants: artifacts by name: ``int8``, ``fp32``, ``coreml_fp16``, ``coreml_w8a8``.
+        golden: expected quality vectors (score, then attributes) of golden photos, by path and variant.
+        exporter, minimum_runtime, training, licence, calibration, parity, notes, git_commit: provenance, as
+            written by the exporter.
+    """
+
+    name: str
+    version: str
+    input: PreprocessSpec
+    outputs: dict[str, Any]
+    files: dict[str, FileEntry]
+    variants: dict[str, Variant]
+    golden: dict[str, dict[str, list[float]]] = field(default_factory=dict)
+    git_commit: str = ""
+    exporter: dict[str, Any] = field(default_factory=dict)
+    minimum_runtime: str = ""
+    training: dict[str, Any] = field(default_factory=dict)
+    licence: str = ""
+    calibration: dict[str, Any] = field(default_factory=dict)
+    parity: list[Any] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def attribute_names(self) -> tuple[str, ...]:
+        """Of the quality vector's entries after the score."""
+        return tuple(self.outputs["attributes"]["names"])
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready; ``from_dict`` reads it back."""
+        values = {"schema_version": SCHEMA_VERSION, **asdict(self), "input": self.input.to_dict()}
+        values["files"] = {
+            path: {key: value for key, value in asdict(entry).items() if value is not None}
+            for path, entry in sorted(self.files.items())
+        }
+        return values
+
+    def write(self, path: Path) -> None:
+        """Write the manifest as indented JSON, whole or not at all.
+
+        Raises:
+            BundleError: the manifest would not be read back (checked before anything is written).
+            OSError: the folder cannot be written.
+        """
+        text = json.dumps(self.to_dict(), indent=2, ensure_ascii=False)
+        Manifest.from_json(text.encode())
+        with atomic_file(path) as file:
+            file.write(text + "\n")
+
+    def subset(self, variants: set[str]) -> Manifest:
+        """The manifest of a smaller bundle: these variants' files, and the golden photos with all scores."""
+        kept = {name: variant for name, variant in self.variants.items() if name in variants}
+        roots = [variant.path for variant in kept.values()]
+        files = {
+            path: entry
+            for path, entry in self.files.items()
+            if path in self.golden or any(path == root or path.startswith(f"{root}/") for root in roots)
+        }
+        return Manifest(**{**vars(self), "variants": kept, "files": files})
+
+    @classmethod
+    def read(cls, path: Path) -> Manifest:
+        """The manifest in a file; raises BundleError when it cannot be read or is none."""
+        if not path.is_file():
+            raise BundleError(
+                f"{path.parent} has no readable manifest.json: it is missing, or no regular file"
+            )
+        try:
+            with open(path, "rb") as file:
+                return cls.from_json(file.read(_MAX_BYTES + 1))
+        except OSError as error:
+            raise BundleError(f"{path.parent} has no readable manifest.json: {error.strerror}") from None
+
+    @classmethod
+    def from_json(cls, encoded: bytes) -> Manifest:
+        """Raises BundleError when the bytes are no manifest of schema version 1."""
+        if len(encoded) > _MAX_BYTES:
+            raise BundleError(f"manifest.json is over the limit of {_MAX_BYTES} bytes")
+        try:
+            values = json.loads(encoded, parse_constant=_refuse_constant)
+        except (ValueError, RecursionError) as error:
+            raise BundleError(f"manifest.json is not JSON: {error}") from None
+        if not isinstance(values, dict):
+            raise BundleError("manifest.json holds no object; it must be {…}")
+        return cls.from_dict(values)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Manifest:
+        """Raises BundleError for the first field that is missing, of a wrong type or against the contract."""
+        version = _get(values, "schema_version", int)
+        if version != SCHEMA_VERSION:
+            raise BundleError(
+                f"manifest.json has schema_version {version}; this pocketiqa reads {SCHEMA_VERSION}: "
+                "install the version that wrote the bundle"
+            )
+        defaults = {
+            "git_commit": "", "exporter": {}, "minimum_runtime": "", "training": {}, "licence": "",
+            "calibration": {}, "parity": [], "notes": [],
+        }  # fmt: skip
+        manifest = cls(
+            name=_plain(_get(values, "name", str), "name"),
+            version=_plain(_get(values, "version", str), "version"),
+            input=PreprocessSpec.from_dict(_get(values, "input", dict)),
+            outputs=_outputs(_get(values, "outputs", dict)),
+            files={
+                checked_relative(path): _file_entry(entry, f"files[{path!r}]")
+                for path, entry in _get(values, "files", dict).items()
+            },
+            variants={
+                name: _variant(entry, f"variants[{name!r}]")
+                for name, entry in _get(values, "variants", dict).items()
+            },
+            golden=_get(values, "golden", dict, default={}),
+            **{key: _get(values, key, type(value), default=value) for key, value in defaults.items()},
+        )
+        _check_golden(manifest)
+        return manifest
+
+
+def entries_of(root: Path, prefix: str = "", **what: Any) -> dict[str, FileEntry]:
+    """Entries of every file below ``root`` (an ``.mlpackage``, say), their paths prefixed with ``prefix``."""
+    return {f"{prefix}{path}": FileEntry.of(file, **what) for path, file in files_under(root).items()}
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _get(values: Any, name: str, kind: type, where: str = "manifest.json", default: Any = None) -> Any:
+    if not isinstance(values, dict):
+        raise BundleError(f"{where} is {type(values).__name__}; it must be an object")
+    if name not in values and default is not None:
+        return default
+    if name not in values:
+        raise BundleError(f"{where} lacks {name!r}")
+    value = values[name]
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise BundleError(f"{where} has {name!r} of type {type(value).__name__}; it must be {_KIND[kind]}")
+    return value
+
+
+def _plain(text: str, where: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}", text):
+        raise BundleError(f"{where} is {text!r}; it must be letters, digits and . _ + - only")
+    return text
+
+
+def _file_entry(entry: Any, where: str) -> FileEntry:
+    size, digest = _get(entry, "bytes", int, where), _get(entry, "sha256", str, where)
+    if not 0 <= size < 2**40 or len(digest) != 64 or set(digest) - set("0123456789abcdef"):
+        raise BundleError(
+            f"{where} needs bytes of 0 to 2**40 and a sha256 of 64 lower-case hexadecimal digits"
+        )
+    optional = {"variant": str, "backend": str, "delegation": dict}
+    return FileEntry(
+        size, digest, **{key: _get(entry, key, kind, where) for key, kind in optional.items() if key in entry}
+    )
+
+
+def _variant(entry: Any, where: str) -> Variant:
+    return Variant(checked_relative(_get(entry, "path", str, where)), _get(entry, "backend", str, where))
+
+
+def _outputs(outputs: dict[str, Any]) -> dict[str, Any]:
+    _get(outputs, "score", dict, "outputs")
+    names = _get(_get(outputs, "attributes", dict, "outputs"), "names", list, "outputs.attributes")
+    for name in names:
+        if not isinstance(name, str):
+            raise BundleError(f"outputs.attributes.names has {name!r}; it must be a string")
+        _plain(name, "a name of outputs.attributes.names")
+    if len(set(names)) != len(names):
+        raise BundleError("outputs.attributes.names has a name twice")
+    if taken := set(names) & {"path", "score", "error"}:
+        raise BundleError(
+            f"outputs.attributes.names may not contain {sorted(taken)}: they are columns already"
+        )
+    return outputs
+
+
+def _check_golden(manifest: Manifest) -> None:
+    length = 1 + len(manifest.attribute_names)
+    for path, expected in manifest.golden.items():
+        where = f"golden[{path!r}]"
+        if path not in manifest.files:
+            raise BundleError(f"{where} is not among files; list it there with its sha256")
+        for variant in _get(manifest.golden, path, dict):
+            values = _get(expected, variant, list, where)
+            if len(values) != length or not all(
+                type(value) in (int, float) and math.isfinite(value) for value in values
+            ):
+                raise BundleError(
+                    f"{where}[{variant!r}] must hold {length} numbers: score, then the attributes"
+                )

@@ -1,0 +1,35 @@
+"""Which files a list of paths stands for: photos by name, folders by what lies in them."""
+
+from __future__ import annotations
+
+import os
+
+# A file without any suffix inside a folder is tried too: cameras and caches leave such photos behind.
+SUFFIXES = {
+    *("", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".gif", ".bmp", ".dib"),
+    *(".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".j2k", ".jpf", ".avif", ".heic", ".heif"),
+}
+
+
+def find_photos(paths: list[str], recursive: bool) -> tuple[list[str], int]:
+    """Expand folders into their photos, sorted by name; other paths stay as they are, existing or not.
+
+    Inside a folder, hidden files are passed over in silence and files with another suffix are counted. Links
+    to folders are not followed.
+
+    Returns:
+        The photos' paths, and how many files were passed over for their suffix.
+    """
+    photos: list[str] = []
+    skipped = 0
+    for path in paths:
+        if not os.path.isdir(path):
+            photos.append(path)
+            continue
+        for folder, subfolders, names in os.walk(path):
+            subfolders[:] = sorted(name for name in subfolders if recursive and not name.startswith("."))
+            visible = sorted(name for name in names if not name.startswith("."))
+            taken = [name for name in visible if os.path.splitext(name)[1].lower() in SUFFIXES]
+            photos += [os.path.join(folder, name) for name in taken]
+            skipped += len(visible) - len(taken)
+    return photos, skipped

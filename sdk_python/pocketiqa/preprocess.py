@@ -1,0 +1,167 @@
+"""The one place where a photo becomes the student's input: training, calibration and export call it.
+
+    from pocketiqa.preprocess import PreprocessSpec, preprocess
+    spec = PreprocessSpec(height=320, width=320, views=("whole", "detail"))
+    x = preprocess("photo.jpg", spec)                         # float32 2×3×320×320 in [0, 1]
+
+The steps, exactly: the photo as upright 8-bit sRGB (``pocketiqa.photo``); its views, each ``width × height``
+and stacked on the first axis; divided by 255 in float32; channels R, G, B; contiguous NCHW. Mean and
+deviation are the network's business. Every resize is Pillow's, antialiased (the kernel widens with the
+reduction; bicubic has a = −0.5) and rounded back to 8 bits. A view is either
+
+- ``whole``: the photo resized to ``width × height``, whatever its aspect ratio: composition, exposure,
+  colour;
+- ``detail``: the centre ``width × height`` pixels, so that blur and noise survive. A photo whose short side
+  is longer than ``detail_short_side`` is first reduced to it (nobody looks at a 12-megapixel photo pixel by
+  pixel), and one with a side shorter than the view is enlarged just enough to fill it.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from pocketiqa.errors import BundleError
+from pocketiqa.photo import PhotoLimits, load_photo, open_photo, to_rgb
+
+__all__ = ["PhotoLimits", "PreprocessSpec", "open_photo", "preprocess", "to_rgb"]
+
+RESAMPLING = {
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+# Stated in every manifest, so that a phone's engineer need not guess; only these values are implemented.
+_FIXED = {
+    "antialias": True,
+    "rounding": "uint8",
+    "colour_order": "RGB",
+    "value_range": (0.0, 1.0),
+    "layout": "NCHW",
+}
+VIEWS = ("whole", "detail")
+_LONGEST_SIDE = 4096
+
+
+@dataclass(frozen=True)
+class PreprocessSpec:
+    """What the student's input tensor is, in words that a phone's engineer can follow.
+
+    Attributes:
+        height, width: of each view, in pixels.
+        views: one or two of ``whole`` and ``detail``, in the order of the tensor's first axis.
+        detail_short_side: pixels; the ``detail`` view of a larger photo is cut after a reduction to this.
+        resample: ``bilinear``, ``bicubic`` or ``lanczos``, always antialiased.
+        antialias: the filter's support grows with the reduction.
+        rounding: the resized pixels are rounded to ``uint8`` before the division by 255.
+        colour_order, value_range, layout: of the float32 tensor.
+
+    Raises:
+        BundleError: a field has a value that this version of pocketiqa does not implement.
+    """
+
+    height: int
+    width: int
+    views: tuple[str, ...] = ("whole",)
+    detail_short_side: int = 1024
+    resample: str = "bicubic"
+    antialias: bool = True
+    rounding: str = "uint8"
+    colour_order: str = "RGB"
+    value_range: tuple[float, float] = (0.0, 1.0)
+    layout: str = "NCHW"
+
+    def __post_init__(self) -> None:
+        for name in ("height", "width", "detail_short_side"):
+            side = getattr(self, name)
+            if type(side) is not int or not 1 <= side <= _LONGEST_SIDE:
+                raise BundleError(f"input {name} is {side!r}; it must be an integer of 1 to {_LONGEST_SIDE}")
+        if not self.views or len(set(self.views)) != len(self.views) or not set(self.views) <= set(VIEWS):
+            raise BundleError(f"input views are {self.views!r}; allowed are {' and '.join(VIEWS)}, each once")
+        if self.resample not in RESAMPLING:
+            raise BundleError(f"input resample is {self.resample!r}; implemented are {', '.join(RESAMPLING)}")
+        for name, implemented in _FIXED.items():
+            if getattr(self, name) != implemented:
+                raise BundleError(
+                    f"input {name} is {getattr(self, name)!r}; this version of pocketiqa implements only "
+                    f"{implemented!r}: install the version that wrote the bundle"
+                )
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Of the input tensor: (views, 3, height, width)."""
+        return (len(self.views), 3, self.height, self.width)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready; ``from_dict`` reads it back."""
+        return {**asdict(self), "views": list(self.views), "value_range": list(self.value_range)}
+
+    @classmethod
+    def from_dict(cls, values: Any) -> PreprocessSpec:
+        """The spec of a manifest or of a program's metadata.
+
+        Raises:
+            BundleError: not an object, a field missing or unknown, or a value that is not implemented.
+        """
+        if not isinstance(values, dict):
+            raise BundleError(f"the input spec is {type(values).__name__}; it must be an object")
+        known = {field.name for field in fields(cls)}
+        if unknown := sorted(set(values) - known, key=str):
+            raise BundleError(f"the input spec has unknown fields {unknown}; known are {sorted(known)}")
+        if missing := sorted({"height", "width"} - set(values)):
+            raise BundleError(f"the input spec lacks {' and '.join(missing)}")
+        values = dict(values)
+        for name in ("views", "value_range"):
+            if isinstance(values.get(name), list):
+                values[name] = tuple(values[name])
+        try:
+            return cls(**values)
+        except TypeError as error:  # an unhashable value where a word belongs
+            raise BundleError(f"the input spec has a value of a wrong type: {error}") from None
+
+
+def preprocess(
+    photo: str | os.PathLike[str] | Image.Image | np.ndarray,
+    spec: PreprocessSpec,
+    limits: PhotoLimits | None = None,
+) -> np.ndarray:
+    """The student's input for one photo.
+
+    Args:
+        photo: a path, a PIL image of any mode, or a uint8 array of shape H×W×3 in RGB order.
+        spec: of the program that will read the tensor.
+        limits: what a photo may cost; the defaults of ``PhotoLimits``.
+
+    Returns:
+        float32 array of shape views×3×height×width in [0, 1], C-contiguous.
+
+    Raises:
+        PhotoError: the photo is unreadable, of a wrong type or outside ``limits``.
+    """
+    rgb = load_photo(photo, limits)
+    views = [_whole(rgb, spec) if view == "whole" else _detail(rgb, spec) for view in spec.views]
+    pixels = np.stack([np.asarray(view, dtype=np.float32) for view in views]) / np.float32(255)
+    return np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))
+
+
+def _whole(rgb: Image.Image, spec: PreprocessSpec) -> Image.Image:
+    return rgb.resize((spec.width, spec.height), RESAMPLING[spec.resample])
+
+
+def _detail(rgb: Image.Image, spec: PreprocessSpec) -> Image.Image:
+    reduce = min(1.0, spec.detail_short_side / min(rgb.size))
+    scale = max(reduce, spec.width / rgb.width, spec.height / rgb.height)
+    # The cut is taken in the photo's own coordinates: a huge or very long photo is never resized whole.
+    width, height = spec.width / scale, spec.height / scale
+    left, top = (rgb.width - width) / 2, (rgb.height - height) / 2
+    if scale == 1:
+        left, top = int(left), int(top)  # native pixels, untouched by any filter
+        return rgb.crop((left, top, left + spec.width, top + spec.height))
+    # Rounding may carry the box a hair over the photo's edge, which Pillow refuses.
+    left, top = max(left, 0), max(top, 0)
+    box = (left, top, min(left + width, rgb.width), min(top + height, rgb.height))
+    return rgb.resize((spec.width, spec.height), RESAMPLING[spec.resample], box=box)

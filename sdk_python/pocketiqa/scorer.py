@@ -1,0 +1,158 @@
+"""Score photos with a bundle.
+
+    scorer = Scorer()
+    print(scorer("photo.jpg").score)
+    for result in scorer.batch(paths):
+        print(result.path, result.score, result.error)
+
+A result says which runtime scored, because two runtimes need not agree in the last bit.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from pocketiqa.bundle import Bundle
+from pocketiqa.errors import BundleError, PhotoError, RuntimeUnavailable, one_line
+from pocketiqa.preprocess import PhotoLimits, PreprocessSpec, preprocess
+from pocketiqa.runtime import Program, load_program
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one photo got.
+
+    Attributes:
+        path: of the photo, or None for an image or array.
+        score: overall quality in [0, 1], higher is better; None when ``error`` is set.
+        attributes: by name, each in [0, 1], higher is better (noise 1: noise-free); empty with ``error``.
+        map: float32 h×w in [0, 1], local quality over the whole photo; None where the program has none.
+        runtime: which runtime scored, e.g. ``executorch 1.5.1``.
+        error: why the photo could not be scored, on one line; None when it was.
+    """
+
+    path: str | None
+    score: float | None
+    attributes: dict[str, float]
+    map: np.ndarray | None
+    runtime: str
+    error: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready, the map as nested lists."""
+        return {**vars(self), "map": None if self.map is None else self.map.tolist()}
+
+
+class Scorer:
+    """Scores photos with one program of a bundle.
+
+    One ``Scorer`` may be used from many threads: photos are decoded side by side, the program runs one photo
+    at a time on all threads of the process's pool. It may be carried into other processes by a fork, or by
+    pickling, which loads the program again.
+
+    Args:
+        bundle: a bundle's folder, an opened ``Bundle``, or None for the one shipped in this package.
+        variant: which of the bundle's ``.pte`` programs.
+        threads: worker threads of the process's pool (shared by all scorers); None leaves it to the runtime.
+        limits: what a photo may cost before it is refused.
+        runtime: package name of the runtime to use; see ``pocketiqa.runtime``.
+
+    Raises:
+        BundleError: no such bundle or variant, or a file that is not what its hash promises.
+        RuntimeUnavailable: no runtime is installed, or it cannot load the program.
+    """
+
+    def __init__(
+        self,
+        bundle: str | Path | Bundle | None = None,
+        variant: str = "int8",
+        threads: int | None = None,
+        *,
+        limits: PhotoLimits | None = None,
+        runtime: str | None = None,
+    ) -> None:
+        self.bundle = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle)
+        self.variant = variant
+        self.limits = limits or PhotoLimits()
+        self._arguments = (threads, runtime)
+        self._program = self._load(threads, runtime)
+
+    @property
+    def runtime_name(self) -> str:
+        """Which runtime scores, e.g. ``executorch-numpy-runtime 1.4.0``."""
+        return self._program.runtime_name
+
+    @property
+    def attribute_names(self) -> tuple[str, ...]:
+        """Of the attributes in each result, in order."""
+        return self.bundle.manifest.attribute_names
+
+    def __call__(self, photo: str | os.PathLike[str] | Image.Image | np.ndarray) -> Result:
+        """Score one photo: a path, a PIL image, or a uint8 array of shape H×W×3 in RGB order.
+
+        Raises:
+            PhotoError: the photo is unreadable, of a wrong type or outside the limits.
+            RuntimeUnavailable: the program failed.
+        """
+        x = preprocess(photo, self.bundle.manifest.input, self.limits)
+        quality, *maps = self._program.run(x)
+        if not np.isfinite(quality).all():
+            raise RuntimeUnavailable(f"{self.runtime_name} gave a score that is no number; verify the bundle")
+        score, *attributes = (float(value) for value in quality[0])
+        return Result(
+            path=_path_of(photo),
+            score=score,
+            attributes=dict(zip(self.attribute_names, attributes)),
+            map=maps[0][0] if maps else None,
+            runtime=self.runtime_name,
+        )
+
+    def batch(self, photos: Iterable[str | os.PathLike[str] | Image.Image | np.ndarray]) -> Iterator[Result]:
+        """Score photos one by one as they arrive; a photo that cannot be scored gets an ``error``."""
+        for photo in photos:
+            try:
+                yield self(photo)
+            except (PhotoError, RuntimeUnavailable) as error:
+                yield Result(_path_of(photo), None, {}, None, self.runtime_name, one_line(error))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_program"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._program = self._load(*self._arguments)
+
+    def _load(self, threads: int | None, runtime: str | None) -> Program:
+        manifest = self.bundle.manifest
+        backend = self.bundle.variant(self.variant).backend
+        if not self.bundle.variant(self.variant).path.endswith(".pte") or backend != "xnnpack":
+            raise BundleError(
+                f"variant {self.variant!r} is for {backend} and does not run here; take one of "
+                + ", ".join(sorted(name for name, v in manifest.variants.items() if v.backend == "xnnpack"))
+            )
+        program = load_program(self.bundle.read_variant(self.variant), threads, runtime)
+        wanted_input = [{"shape": list(manifest.input.shape), "dtype": "float32"}]
+        wanted_quality = {"shape": [1, 1 + len(self.attribute_names)], "dtype": "float32"}
+        if program.inputs != wanted_input or program.outputs[:1] != [wanted_quality]:
+            raise BundleError(
+                f"the program of {self.variant!r} takes {program.inputs} and gives {program.outputs[:1]}, "
+                f"the manifest says {wanted_input} and {[wanted_quality]}: build the bundle anew"
+            )
+        embedded = program.metadata().get("input")
+        if embedded is not None and PreprocessSpec.from_dict(embedded) != manifest.input:
+            raise BundleError(
+                f"the program of {self.variant!r} was exported for the input {embedded}, the manifest says "
+                f"{manifest.input.to_dict()}: build the bundle anew"
+            )
+        return program
+
+
+def _path_of(photo: object) -> str | None:
+    return os.fsdecode(photo) if isinstance(photo, (str, os.PathLike)) else None
