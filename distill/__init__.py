@@ -1,0 +1,1 @@
+"""Teacher, distillation, MOS data sets and the float student."""

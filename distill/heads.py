@@ -1,0 +1,117 @@
+"""Fitting the student's linear heads to pooled features of the frozen trunk.
+
+The whole problem is in memory and smooth, so it is solved by full-batch L-BFGS: deterministic, no rate to tune.
+One number decides how far the heads lean on any single feature, the L2 penalty; it is chosen by leaving one
+source of photos out, because a pooled validation figure rewards telling the sources apart.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from distill.losses import masked_mse, plcc_loss, ranking_loss
+from distill.student import OUTPUTS
+
+
+@dataclass(frozen=True)
+class HeadConfig:
+    """How the heads are fitted.
+
+    Attributes:
+        l2: penalty on the score's squared weights over standardized features.
+        attribute_l2: the same for the attributes' weights; their ladders have no sources to tell apart.
+        plcc: weight of ``(1 - PLCC) / 2``, taken within each source so that scales never mix.
+        attributes: weight of the attributes' squared error on degradation ladders.
+        ranking: weight of the hinge that orders the scores along a ladder.
+        margin: by which one level's score must exceed the next one's.
+        iterations: of L-BFGS, at most; it stops earlier where nothing changes any more.
+    """
+
+    l2: float = 0.7
+    attribute_l2: float = 0.02
+    plcc: float = 0.05
+    attributes: float = 1.0
+    ranking: float = 1.0
+    margin: float = 0.03
+    iterations: int = 300
+
+
+@dataclass(frozen=True)
+class Opinions:
+    """Photos with scores: features n×d, MOS n in [0, 1], and each photo's source."""
+
+    features: torch.Tensor
+    mos: torch.Tensor
+    sources: np.ndarray
+
+    def take(self, chosen: np.ndarray) -> Opinions:
+        """The photos under a mask."""
+        return Opinions(self.features[chosen], self.mos[chosen], self.sources[chosen])
+
+
+@dataclass(frozen=True)
+class Ladders:
+    """Rungs of degradation ladders: features n×d, attribute targets n×6 (NaN: unknown), pairs of rows m×2.
+
+    The first row of a pair is one level milder than the second.
+    """
+
+    features: torch.Tensor
+    targets: torch.Tensor
+    pairs: torch.Tensor
+
+
+def fit_heads(
+    opinions: Opinions, ladders: Ladders | None, config: HeadConfig, columns: np.ndarray | None = None
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Weight 7×d and bias 7 over raw features, for logits.
+
+    Args:
+        opinions: teach the score.
+        ladders: teach the attributes and the order of scores; without them the attributes stay at 0.5.
+        config: weights of the terms.
+        columns: features that may be used, all by default; the others get weight 0.
+    """
+    columns = np.arange(opinions.features.shape[1]) if columns is None else columns
+    mean = opinions.features[:, columns].mean(0)
+    scale = 1 / (opinions.features[:, columns].std(0) + 1e-4)
+    standard = (opinions.features[:, columns] - mean) * scale
+    rungs = (ladders.features[:, columns] - mean) * scale if ladders else None
+
+    weight = torch.zeros(len(OUTPUTS), len(columns), requires_grad=True)
+    start = torch.logit(opinions.mos.mean()).item()
+    bias = torch.tensor([start] + [0.0] * (len(OUTPUTS) - 1), requires_grad=True)
+    optimizer = torch.optim.LBFGS(
+        [weight, bias],
+        max_iter=config.iterations,
+        tolerance_change=1e-7,
+        history_size=20,
+        line_search_fn="strong_wolfe",
+    )
+    by_source = [
+        torch.from_numpy(np.flatnonzero(opinions.sources == name)) for name in np.unique(opinions.sources)
+    ]
+
+    def objective() -> torch.Tensor:
+        optimizer.zero_grad()
+        score = torch.sigmoid(standard @ weight[0] + bias[0])
+        # The MSE alone would be content with telling the sources apart; the correlation within each is the task.
+        loss = (score - opinions.mos).square().mean()
+        loss = loss + config.plcc * sum(plcc_loss(score[rows], opinions.mos[rows]) for rows in by_source)
+        if rungs is not None:
+            quality = torch.sigmoid(rungs @ weight.t() + bias)
+            loss = loss + config.attributes * masked_mse(quality[:, 1:], ladders.targets)
+            milder, harsher = quality[:, 0][ladders.pairs.t()]
+            loss = loss + config.ranking * ranking_loss(milder, harsher, config.margin)
+        loss = loss + config.l2 * weight[0].square().sum() + config.attribute_l2 * weight[1:].square().sum()
+        loss.backward()
+        return loss
+
+    optimizer.step(objective)
+    with torch.no_grad():
+        full = torch.zeros(len(OUTPUTS), opinions.features.shape[1])
+        full[:, columns] = weight * scale
+        return full, bias - (weight * scale) @ mean

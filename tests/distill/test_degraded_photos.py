@@ -1,0 +1,60 @@
+"""Degradation ladders of pristine photos."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from distill.degradations import DEGRADATIONS, KINDS
+from distill.degraded_photos import CLEAN, Rung, attribute_targets, ladders, pristine_photos, render
+from distill.mos_sets import MosSetError
+from distill.student import ATTRIBUTES, INPUT_SPEC
+
+
+@pytest.fixture
+def folder(tmp_path: Path, photos: dict[str, np.ndarray]) -> Path:
+    for name in ("coffee", "chelsea"):
+        Image.fromarray(photos[name]).save(tmp_path / f"{name}.png")
+    (tmp_path / "notes.txt").write_text("no photo")
+    return tmp_path
+
+
+def test_every_photo_gets_its_clean_rung_and_whole_ladders(folder: Path) -> None:
+    rungs = ladders(pristine_photos([folder]), kinds_per_photo=3, seed=0)
+    assert len(rungs) == 2 * (1 + 3 * 5)
+    assert Counter(rung.level for rung in rungs)[5] == 6
+
+
+def test_every_kind_comes_equally_often() -> None:
+    rungs = ladders([Path(f"{number}.png") for number in range(24)], kinds_per_photo=2, seed=0)
+    counts = Counter(rung.kind for rung in rungs if rung.level == 1)
+    assert set(counts) == set(KINDS) and set(counts.values()) == {2}
+
+
+def test_a_rung_renders_to_the_students_input_and_a_harder_one_lies_farther_from_the_clean(folder: Path) -> None:
+    clean, mild, hard = (
+        render(Rung(folder / "coffee.png", kind, level, 0))
+        for kind, level in ((CLEAN, 0), ("white_noise", 1), ("white_noise", 5))
+    )
+    assert clean.shape == INPUT_SPEC.shape
+    assert 0 < np.square(mild - clean).mean() < np.square(hard - clean).mean()
+
+
+def test_a_rung_lowers_the_attribute_that_its_kind_harms_and_no_other() -> None:
+    rungs = [Rung(Path("x"), kind, level, 0) for kind in KINDS for level in (1, 5)] + [Rung(Path("x"), CLEAN, 0, 0)]
+    for rung, row in zip(rungs, attribute_targets(rungs)):
+        harmed = None if rung.kind == CLEAN else DEGRADATIONS[rung.kind].attribute
+        if rung.kind != CLEAN and harmed is None:
+            assert np.isnan(row).all()
+        else:
+            expected = {name: 1 - rung.level / 5 if name == harmed else 1 for name in ATTRIBUTES}
+            assert dict(zip(ATTRIBUTES, row)) == pytest.approx(expected)
+
+
+def test_a_folder_without_photos_says_what_it_should_hold(tmp_path: Path) -> None:
+    with pytest.raises(MosSetError, match="BSDS500"):
+        pristine_photos([tmp_path])
