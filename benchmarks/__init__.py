@@ -1,0 +1,1 @@
+"""How fast the artifact is on a device, and whether it still scores as it should there."""

@@ -1,0 +1,61 @@
+"""The interface of an engine: what scores and times the programs on a device."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.devices.base import Device
+from benchmarks.record import ColdStart
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long to measure: the stop rule of `benchmarks.statistics.StopRule`, and what comes before it."""
+
+    runs: int
+    seconds: float
+    max_seconds: float
+    warmups: int
+
+
+@dataclass(frozen=True)
+class Golden:
+    """One golden photo, preprocessed: the file holds float32 in the program's input shape."""
+
+    photo: str
+    file: Path
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Round:
+    """One inference of every variant in turn; ``at`` is in seconds since the first timed round."""
+
+    at: float
+    ms: dict[str, float]
+
+
+class Engine(ABC):
+    """Runs the programs of one bundle on one device; ``runtime`` is named after the first run."""
+
+    name: str
+    runtime: str = "unknown"
+
+    @abstractmethod
+    def prepare(self, device: Device, programs: dict[str, Path], golden: list[Golden]) -> None:
+        """Put everything that is needed onto the device."""
+
+    @abstractmethod
+    def outputs(self, variants: list[str], threads: int) -> dict[str, dict[str, list[float]]]:
+        """The seven values of output ``quality``, by variant and golden photo."""
+
+    @abstractmethod
+    def cold_start(self, variant: str, threads: int) -> ColdStart:
+        """Load and run one program in a fresh process."""
+
+    @abstractmethod
+    def rounds(self, variants: list[str], threads: int, plan: Plan) -> Iterator[Round]:
+        """Time the variants in turns; warm-ups are dropped before the first round is yielded."""
