@@ -11,6 +11,7 @@ import tyro
 from pocketiqa.bundle import Bundle
 from pocketiqa.errors import PocketiqaError
 
+from benchmarks import accuracy as agreement
 from benchmarks import compare as comparison
 from benchmarks.devices import open_device
 from benchmarks.devices.base import DeviceError
@@ -21,6 +22,7 @@ from benchmarks.html import page
 from benchmarks.latency import VARIANTS, Options, check, measure
 from benchmarks.record import PerfRecord, RecordError, write_whole
 from benchmarks.report import report
+from distill.mos_sets import MOS_SETS
 
 
 def latency(
@@ -116,6 +118,26 @@ def end_to_end(
     return 0
 
 
+def accuracy(
+    mos_folder: Path,
+    mos_set: Literal["biq2021"] = "biq2021",
+    split: Literal["train", "test"] = "test",
+    bundle: Path | None = None,
+    variant: str = "int8",
+) -> int:
+    """Agreement of a bundle's scores with mean opinion scores, pooled and within each source of photos.
+
+    Args:
+        mos_folder: Where the MOS set lies.
+        mos_set: Its name.
+        split: test is for one final figure of a released model, never for choosing anything.
+        bundle: The bundle's folder; without it the one inside the pocketiqa package.
+        variant: Which program.
+    """
+    print(agreement.table(agreement.measure_accuracy(MOS_SETS[mos_set](mos_folder, split), bundle, variant)))
+    return 0
+
+
 def compare(
     before: Annotated[Path, tyro.conf.Positional],
     after: Annotated[Path, tyro.conf.Positional],
@@ -141,7 +163,7 @@ def compare(
 
 def main() -> int:
     """Run one subcommand; 0 done, 1 a check failed or the measurement is incomplete, 2 misuse."""
-    commands = {"latency": latency, "end-to-end": end_to_end, "compare": compare}
+    commands = {"latency": latency, "end-to-end": end_to_end, "accuracy": accuracy, "compare": compare}
     try:
         return tyro.extras.subcommand_cli_from_dict(
             commands, prog="python -m benchmarks", config=(tyro.conf.OmitArgPrefixes,)

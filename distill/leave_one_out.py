@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from pocketiqa.parity import srcc
+from tqdm import tqdm
 
 from distill.frozen_features import FrozenTrunk
 from distill.heads import HeadConfig, Opinions, fit_heads
@@ -65,22 +66,28 @@ def leave_one_source_out(config: LeaveOneOutConfig) -> str:
     opinions = opinions_of(mos_set, FrozenTrunk(Student()), config.cache)
     held_out = split_by_hash(mos_set.paths, _VALIDATION_SHARE)
     sources = [str(name) for name in np.unique(opinions.sources)]
-    header = ["head", "pooled", *(f"in {name}" for name in sources), *(f"out {name}" for name in sources)]
-    lines = ["| " + " | ".join(header) + " |", "| --- |" + " ---: |" * (len(header) - 1)]
-    for name, (columns, heads) in rows().items():
-        figures = _in_domain(opinions, held_out, columns, heads) + [
+    figures = {
+        name: _in_domain(opinions, held_out, columns, heads)
+        + [
             _srcc(opinions, opinions.sources != source, opinions.sources == source, columns, heads)
             for source in sources
         ]
-        lines.append(f"| {name} | " + " | ".join(f"{figure:.3f}" for figure in figures) + " |")
+        for name, (columns, heads) in tqdm(rows().items(), desc="heads")
+    }
     counts = ", ".join(f"{name} {int((opinions.sources == name).sum())}" for name in sources)
-    lines += ["", f"n = {len(mos_set)} photos ({counts}); validation part {int(held_out.sum())}."]
-    return "\n".join(lines)
+    note = f"n = {len(mos_set)} photos ({counts}); validation part {int(held_out.sum())}."
+    columns = ["pooled", *(f"in {name}" for name in sources), *(f"out {name}" for name in sources)]
+    return markdown("head", columns, figures, note)
 
 
-def _in_domain(
-    opinions: Opinions, held_out: np.ndarray, columns: np.ndarray, heads: HeadConfig
-) -> list[float]:
+def markdown(what: str, columns: list[str], rows: dict[str, list[float]], note: str) -> str:
+    """A Markdown table of figures with three digits, and a note below."""
+    lines = [f"| {what} | " + " | ".join(columns) + " |", "| --- |" + " ---: |" * len(columns)]
+    lines += [f"| {name} | " + " | ".join(f"{value:.3f}" for value in values) + " |" for name, values in rows.items()]
+    return "\n".join([*lines, "", note])
+
+
+def _in_domain(opinions: Opinions, held_out: np.ndarray, columns: np.ndarray, heads: HeadConfig) -> list[float]:
     weight, bias = fit_heads(opinions.take(~held_out), None, heads, columns)
     rest = opinions.take(held_out)
     score = _score(rest.features, weight, bias)
@@ -89,9 +96,7 @@ def _in_domain(
     return [srcc(score, mos), *(srcc(score[rows], mos[rows]) for rows in within)]
 
 
-def _srcc(
-    opinions: Opinions, train: np.ndarray, test: np.ndarray, columns: np.ndarray, heads: HeadConfig
-) -> float:
+def _srcc(opinions: Opinions, train: np.ndarray, test: np.ndarray, columns: np.ndarray, heads: HeadConfig) -> float:
     weight, bias = fit_heads(opinions.take(train), None, heads, columns)
     return srcc(_score(opinions.features[test], weight, bias), opinions.mos[test].numpy())
 

@@ -96,10 +96,7 @@ class Pool(nn.Module):
         """
         *stages, top = maps
         width = top.shape[-1]
-        late = [
-            nn.functional.avg_pool2d(stage, stage.shape[-1] // width)
-            for stage in stages[FIRST_MAPPED_STAGE:5]
-        ]
+        late = [nn.functional.avg_pool2d(stage, stage.shape[-1] // width) for stage in stages[FIRST_MAPPED_STAGE:5]]
         local = torch.cat([*late, *stages[5:], top], dim=1)
         means = [spatial_mean(stage) for stage in stages]
         spreads = [spatial_mean((stage - mean).abs()) for stage, mean in zip(stages, means)]
@@ -127,7 +124,9 @@ class Heads(nn.Module):
         """Logits of the outputs, 1×7, and of the whole view's local score, 1×1×h×w."""
         by_position = [head(local[view : view + 1]) for view, head in enumerate(self.local)]
         means = [spatial_mean(logits) for logits in by_position]
-        logits = self.overall(overall.reshape(1, -1)) + sum(means).flatten(1)
+        logits = self.overall(overall.reshape(1, -1))
+        for mean in means:  # not sum(), whose integer 0 becomes a cast that XNNPACK does not take
+            logits = logits + mean.flatten(1)
         # What each position of the whole view adds to or takes from the score's logit: the mean over positions is
         # that logit, so the map and the score cannot contradict each other.
         score_map = by_position[0][:, :1] - means[0][:, :1] + logits[:, :1, None, None]
@@ -181,13 +180,13 @@ def load_student(path: str | Path) -> Student:
     return student.eval()
 
 
-def save_tensors(module: nn.Module, path: Path, metadata: dict[str, str]) -> None:
-    """Write a module's state as safetensors, whole or not at all."""
+def save_tensors(tensors: dict[str, torch.Tensor], path: Path, metadata: dict[str, str]) -> None:
+    """Write tensors as safetensors, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Cloned, because a graph may share one tensor between names and safetensors keeps each name its own.
-    tensors = {name: tensor.detach().clone().contiguous() for name, tensor in module.state_dict().items()}
+    # Cloned, because a graph may share one tensor between names and safetensors stores each name's own.
+    own = {name: tensor.detach().clone().contiguous() for name, tensor in tensors.items()}
     partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(save(tensors, metadata))
+    partial.write_bytes(save(own, metadata))
     os.replace(partial, path)
 
 

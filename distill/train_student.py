@@ -104,9 +104,7 @@ def train_student(config: StudentConfig) -> dict[str, object]:
 def opinions_of(mos_set: MosSet, trunk: FrozenTrunk, cache: Path) -> Opinions:
     """The MOS set as pooled features of the frozen trunk."""
     names = [str(path) for path in mos_set.paths]
-    features = frozen_features(
-        trunk, names, lambda name: preprocess(name, INPUT_SPEC), cache, f"{mos_set.name}-train"
-    )
+    features = frozen_features(trunk, names, lambda name: preprocess(name, INPUT_SPEC), cache, f"{mos_set.name}-train")
     mos = torch.tensor(mos_set.mos, dtype=torch.float32)
     return Opinions(torch.from_numpy(np.asarray(features, dtype=np.float32)), mos, mos_set.sources)
 
@@ -115,9 +113,7 @@ def ladders_of(photos: list[Path], trunk: FrozenTrunk, config: StudentConfig) ->
     """Degradation ladders of pristine photos as pooled features, with attribute targets and pairs to order."""
     rungs = ladders(photos, config.kinds_per_photo, config.seed)
     by_name = {str(rung): rung for rung in rungs}
-    features = frozen_features(
-        trunk, list(by_name), lambda name: render(by_name[name]), config.cache, "ladders"
-    )
+    features = frozen_features(trunk, list(by_name), lambda name: render(by_name[name]), config.cache, "ladders")
     row_of = {(rung.photo, rung.kind, rung.level): row for row, rung in enumerate(rungs)}
     # The mildest level is not paired with the clean photo: some mild kinds (contrast, sharpening) may please.
     pairs = [(row_of[r.photo, r.kind, r.level - 1], row) for row, r in enumerate(rungs) if r.level > 1]
@@ -151,5 +147,5 @@ def _without_parents(arguments: list[str]) -> list[str]:
 
 
 def _write(student: Student, record: dict[str, object], out: Path) -> None:
-    save_tensors(student, out, {"outputs": ",".join(OUTPUTS)})
+    save_tensors(student.state_dict(), out, {"outputs": ",".join(OUTPUTS)})
     out.with_suffix(".json").write_text(json.dumps(record, indent=2) + "\n")

@@ -79,9 +79,7 @@ _ROWS = (
     # a gain of 1.25(1 + a) about mid-grey. Here: their magnitudes, sorted, with the sign that raises
     # contrast, because nonlinear_contrast already lowers it. The gain at a = 0 is not the identity.
     Degradation("sharpness_contrast", linear_contrast, (1.25, 1.4375, 1.625, 1.75, 2), "gain", "contrast"),
-    Degradation(
-        "sharpness_contrast", nonlinear_contrast, (0.4, 0.3, 0.2, 0.1, 0.05), "half-range", "contrast"
-    ),
+    Degradation("sharpness_contrast", nonlinear_contrast, (0.4, 0.3, 0.2, 0.1, 0.05), "half-range", "contrast"),
 )
 
 DEGRADATIONS: dict[str, Degradation] = {row.name: row for row in _ROWS}

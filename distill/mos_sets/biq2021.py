@@ -42,9 +42,7 @@ def read_biq2021(folder: str | Path, split: str = "train") -> MosSet:
             try:
                 score = float(row[1])
             except (IndexError, ValueError):
-                raise MosSetError(
-                    f"{table}, line {number}: expected 'name,score', found {','.join(row)!r}"
-                ) from None
+                raise MosSetError(f"{table}, line {number}: expected 'name,score', found {','.join(row)!r}") from None
             path = folder / "Images" / row[0]
             if path.is_file():
                 paths.append(path)

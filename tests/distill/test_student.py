@@ -68,7 +68,7 @@ def test_a_blurred_photo_scores_below_the_sharp_one(student: Student, photos: di
 
 
 def test_weights_survive_the_way_through_a_file(student: Student, tmp_path: Path) -> None:
-    save_tensors(student, tmp_path / "copy.safetensors", {})
+    save_tensors(student.state_dict(), tmp_path / "copy.safetensors", {})
     copy = load_student(tmp_path / "copy.safetensors").state_dict()
     assert all(torch.equal(tensor, copy[name]) for name, tensor in student.state_dict().items())
 
@@ -79,7 +79,7 @@ def test_a_missing_student_is_named_with_the_command_that_makes_one(tmp_path: Pa
 
 
 def test_a_file_of_other_tensors_is_refused(tmp_path: Path) -> None:
-    save_tensors(torch.nn.Linear(2, 2), tmp_path / "linear.safetensors", {})
+    save_tensors(torch.nn.Linear(2, 2).state_dict(), tmp_path / "linear.safetensors", {})
     with pytest.raises(ValueError, match="does not hold this network's weights"):
         load_student(tmp_path / "linear.safetensors")
 

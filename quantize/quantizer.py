@@ -1,0 +1,105 @@
+"""Which values of the student become int8, and where they are rounded.
+
+The trunk's convolutions, clamps and additions are int8: activations per tensor and affine, weights per output
+channel and symmetric, as XNNPACK and Core ML run them. Pooling and heads stay float (``distill/student.py``
+says why).
+"""
+
+from __future__ import annotations
+
+import torch
+from executorch.backends.xnnpack.quantizer.xnnpack_quantizer import XNNPACKQuantizer
+from executorch.backends.xnnpack.quantizer.xnnpack_quantizer_utils import QuantizationConfig
+from torchao.quantization.pt2e import FakeQuantize, MovingAverageMinMaxObserver, PerChannelMinMaxObserver
+from torchao.quantization.pt2e.quantizer import QuantizationAnnotation, QuantizationSpec
+
+CLAMPS = {
+    torch.ops.aten.relu6.default,
+    torch.ops.aten.relu6_.default,
+    torch.ops.aten.hardtanh.default,
+    torch.ops.aten.hardtanh_.default,
+}
+_ANNOTATION = "quantization_annotation"
+# The smallest scale that XNNPACK's requantization takes.
+_SMALLEST_SCALE = 2**-12
+# Weight of the newest photo in an activation's range: about the last twenty photos count.
+_AVERAGING = 0.05
+
+
+def activation_spec() -> QuantizationSpec:
+    """Int8, per tensor, affine; the range is a moving average of the photos' own, so that no outlier sets it."""
+    return QuantizationSpec(
+        dtype=torch.int8,
+        quant_min=-128,
+        quant_max=127,
+        qscheme=torch.per_tensor_affine,
+        is_dynamic=False,
+        observer_or_fake_quant_ctr=FakeQuantize.with_args(
+            observer=MovingAverageMinMaxObserver, averaging_constant=_AVERAGING, eps=_SMALLEST_SCALE
+        ),
+    )
+
+
+def weight_spec() -> QuantizationSpec:
+    """Int8, per output channel, symmetric, without -128 so that a weight and its negative round alike."""
+    return QuantizationSpec(
+        dtype=torch.int8,
+        quant_min=-127,
+        quant_max=127,
+        qscheme=torch.per_channel_symmetric,
+        ch_axis=0,
+        is_dynamic=False,
+        observer_or_fake_quant_ctr=FakeQuantize.with_args(observer=PerChannelMinMaxObserver, eps=_SMALLEST_SCALE),
+    )
+
+
+class StudentQuantizer(XNNPACKQuantizer):
+    """XNNPACKQuantizer that quantizes the trunk alone, and a convolution's output after its ReLU6.
+
+    The stock quantizer rounds a convolution's output before the clamp, over the whole wide range that the clamp
+    is about to cut. Moving the output's spec onto the clamp rounds [0, 6] only; XNNPACK still fuses the two.
+
+    Args:
+        float_modules: dotted names of modules inside the student that stay float besides pooling and heads.
+    """
+
+    def __init__(self, float_modules: frozenset[str] = frozenset()) -> None:
+        super().__init__()
+        self.float_modules = float_modules
+        activation, weight = activation_spec(), weight_spec()
+        # is_qat: fake-quantize modules stand in the graph, for calibration and for fine-tuning alike.
+        self.set_global(QuantizationConfig(activation, activation, weight, None, True))
+        self.set_filter_function(self._is_quantized)
+
+    def annotate(self, model: torch.fx.GraphModule) -> torch.fx.GraphModule:
+        model = super().annotate(model)
+        for node in model.graph.nodes:
+            if node.target in CLAMPS:
+                _round_after_clamp(node)
+            # The stock quantizer also spreads scales over reshaping and pooling nodes that its filter never saw.
+            if node.op == "call_function" and not self._is_quantized(node):
+                node.meta.pop(_ANNOTATION, None)
+        return model
+
+    def _is_quantized(self, node: torch.fx.Node) -> bool:
+        if node.op != "call_function":
+            return True  # a weight or a bias goes with the convolution that reads it
+        module = module_of(node)
+        return module.startswith("trunk.") and module not in self.float_modules
+
+
+def module_of(node: torch.fx.Node) -> str:
+    """Dotted name of the student's innermost module that a graph node came from, or ''."""
+    stack = list(node.meta.get("nn_module_stack", {}).values())
+    return stack[-1][0] if stack else ""
+
+
+def _round_after_clamp(clamp: torch.fx.Node) -> None:
+    producer = clamp.args[0]
+    annotation = producer.meta.get(_ANNOTATION)
+    if annotation is None or annotation.output_qspec is None or len(producer.users) != 1:
+        return
+    clamp.meta[_ANNOTATION] = QuantizationAnnotation(
+        input_qspec_map={}, output_qspec=annotation.output_qspec, _annotated=True
+    )
+    annotation.output_qspec = None

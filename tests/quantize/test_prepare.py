@@ -1,0 +1,99 @@
+"""The prepared graph of the shipped student: what is rounded, what is not, and that nothing else changed."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from pocketiqa.preprocess import preprocess
+
+from distill.student import INPUT_SPEC, SHIPPED_STUDENT, Student, load_student
+from quantize.prepare import Prepared, convert, fake_quantizers, prepare, without_rounding
+from quantize.ptq import calibrate
+from quantize.qat import QatConfig, fine_tune
+from quantize.quantizer import CLAMPS, module_of
+from quantize.state import load_prepared, save_prepared
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def student() -> Student:
+    return load_student(SHIPPED_STUDENT)
+
+
+@pytest.fixture(scope="module")
+def inputs(photos: dict[str, np.ndarray]) -> list[torch.Tensor]:
+    return [torch.from_numpy(preprocess(photo, INPUT_SPEC)) for photo in photos.values()]
+
+
+@pytest.fixture(scope="module")
+def calibrated(student: Student, inputs: list[torch.Tensor]) -> Prepared:
+    prepared = prepare(student)
+    calibrate(prepared, inputs)
+    return prepared
+
+
+def score(network: torch.nn.Module, views: torch.Tensor) -> float:
+    with torch.no_grad():
+        return network(views)[0][0, 0].item()
+
+
+def test_without_rounding_the_prepared_graph_is_the_student(
+    student: Student, calibrated: Prepared, inputs: list[torch.Tensor]
+) -> None:
+    with without_rounding(calibrated), torch.no_grad():
+        for views in inputs[:2]:
+            for ours, theirs in zip(calibrated(views), student(views)):
+                assert torch.allclose(ours, theirs, atol=1e-5)
+
+
+def test_a_convolution_is_rounded_after_its_clamp_and_never_before(calibrated: Prepared) -> None:
+    clamps = [node for node in calibrated.graph.nodes if node.target in CLAMPS]
+    assert len(clamps) > 30
+    for clamp in clamps:
+        assert clamp.args[0].op == "call_function", "a fake-quantize module stands before the clamp"
+        assert [user.op for user in clamp.users] == ["call_module"]
+
+
+def test_pooling_and_heads_stay_float(calibrated: Prepared) -> None:
+    rounded = [node for node in calibrated.graph.nodes if node.op == "call_module"]
+    producers = {module_of(node.args[0]).split(".")[0] for node in rounded if node.args[0].op == "call_function"}
+    assert producers == {"trunk"}
+
+
+def test_rounding_moves_scores_a_little_and_the_converted_graph_not_at_all(
+    student: Student, calibrated: Prepared, inputs: list[torch.Tensor]
+) -> None:
+    converted = convert(calibrated).module()
+    for views in inputs[:3]:
+        rounded = score(calibrated, views)
+        assert 0 < abs(rounded - score(student, views)) < 0.05
+        assert score(converted, views) == pytest.approx(rounded, abs=1e-5)
+
+
+def test_fine_tuning_brings_the_rounded_student_closer_to_the_float_one(
+    student: Student, calibrated: Prepared, inputs: list[torch.Tensor]
+) -> None:
+    losses: list[float] = []
+    tuned = copy.deepcopy(calibrated)
+    config = QatConfig(steps=5, photos_per_step=1, rate=5e-5)
+    fine_tune(tuned, student, inputs[:1], config, lambda step, loss: losses.append(loss))
+    assert losses[-1] < losses[0]
+    scales = {name: module.scale for name, module in fake_quantizers(calibrated)}
+    assert all(torch.equal(module.scale, scales[name]) for name, module in fake_quantizers(tuned))
+
+
+def test_a_quantized_student_survives_the_way_through_a_file_and_belongs_to_its_float(
+    student: Student, calibrated: Prepared, inputs: list[torch.Tensor], tmp_path: Path
+) -> None:
+    path = tmp_path / "int8.safetensors"
+    save_prepared(calibrated, path, {"student_sha256": "a" * 64})
+    assert score(load_prepared(student, path, "a" * 64), inputs[0]) == score(calibrated, inputs[0])
+    with pytest.raises(ValueError, match="another float student"):
+        load_prepared(student, path, "b" * 64)
+    with pytest.raises(FileNotFoundError, match="python -m quantize"):
+        load_prepared(student, tmp_path / "none.safetensors", "a" * 64)
