@@ -25,21 +25,23 @@ from distill.student import INPUT_SPEC, Student
 _AHEAD = 32  # inputs prepared while the trunk runs
 
 
-class _Features(torch.nn.Module):
-    def __init__(self, student: Student) -> None:
+class StudentFeatures(torch.nn.Module):
+    """What the student's heads read, V×``WIDTH`` of V views."""
+
+    def __init__(self) -> None:
         super().__init__()
-        self.student = student
+        self.student = Student()
 
     def forward(self, views: torch.Tensor) -> torch.Tensor:
         return self.student.features(views)
 
 
 class FrozenTrunk:
-    """A student's ``features`` as a fast program for inputs of one shape."""
+    """A module that pools features, as a fast program for inputs of one shape."""
 
-    def __init__(self, student: Student, shape: tuple[int, ...] = INPUT_SPEC.shape) -> None:
+    def __init__(self, features: torch.nn.Module, shape: tuple[int, ...] = INPUT_SPEC.shape) -> None:
         example = (torch.rand(shape),)
-        exported = torch.export.export(_Features(student).eval(), example)
+        exported = torch.export.export(features.eval(), example)
         lowered = to_edge_transform_and_lower(exported, partitioner=[XnnpackPartitioner()]).to_executorch()
         self.fingerprint = hashlib.sha256(lowered.buffer).hexdigest()
         self._program = Runtime.get().load_program(lowered.buffer)

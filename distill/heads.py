@@ -30,7 +30,7 @@ class HeadConfig:
         iterations: of L-BFGS, at most; it stops earlier where nothing changes any more.
     """
 
-    l2: float = 0.7
+    l2: float = 0.1
     attribute_l2: float = 0.02
     plcc: float = 0.05
     attributes: float = 1.0

@@ -20,11 +20,10 @@ from pocketiqa.preprocess import PreprocessSpec, open_photo, preprocess
 
 from distill.degradations import degrade
 from distill.degraded_photos import pristine_photos
-from distill.frozen_features import FrozenTrunk, frozen_features
+from distill.frozen_features import FrozenTrunk, StudentFeatures, frozen_features
 from distill.heads import HeadConfig, Opinions, fit_heads
 from distill.leave_one_out import markdown
 from distill.mos_sets import read_biq2021
-from distill.student import Student
 
 POLICIES = {
     "whole photo, 384×512": PreprocessSpec(height=384, width=512),
@@ -63,7 +62,7 @@ def measure_input_policies(config: InputPolicyConfig) -> str:
     large = pristine_photos([config.large])[: config.large_photos]
     rows = {}
     for name, spec in POLICIES.items():
-        trunk = FrozenTrunk(Student(), spec.shape)
+        trunk = FrozenTrunk(StudentFeatures(), spec.shape)
         title = f"policy-{spec.height}x{spec.width}"
         names = [str(path) for path in mos_set.paths]
         features = frozen_features(trunk, names, partial(preprocess, spec=spec), config.cache, title)

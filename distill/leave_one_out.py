@@ -14,16 +14,38 @@ from pathlib import Path
 import numpy as np
 import torch
 from pocketiqa.parity import srcc
+from torch import nn
 from tqdm import tqdm
 
+from distill.backbone import IMAGENET_MEAN, IMAGENET_STD, lite0_backbone
 from distill.frozen_features import FrozenTrunk
 from distill.heads import HeadConfig, Opinions, fit_heads
 from distill.mos_sets import read_biq2021, split_by_hash
-from distill.student import FIRST_MAPPED_STAGE, LAYOUT, STAGE_CHANNELS, Student
+from distill.student import STAGE_CHANNELS, spatial_mean
 from distill.train_student import opinions_of
 
 _VALIDATION_SHARE = 0.2
-_LATE = sum(STAGE_CHANNELS[FIRST_MAPPED_STAGE:])
+_LAST = 1280
+_STAGES = sum(STAGE_CHANNELS)
+
+
+class EveryFeature(nn.Module):
+    """More than the student reads: each stage's means, the last layer's means, each stage's mean deviations."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = lite0_backbone()
+
+    def forward(self, views: torch.Tensor) -> torch.Tensor:
+        """V×(784 + 1280 + 784) for ``views`` of V×3×H×W in [0, 1]."""
+        hidden = self.network.bn1(self.network.conv_stem((views - IMAGENET_MEAN) / IMAGENET_STD))
+        means, deviations = [], []
+        for stage in self.network.blocks:
+            hidden = stage(hidden)
+            means.append(spatial_mean(hidden))
+            deviations.append(spatial_mean((hidden - means[-1]).abs()))
+        last = spatial_mean(self.network.bn2(self.network.conv_head(hidden)))
+        return torch.cat([*means, last, *deviations], dim=1).flatten(1)
 
 
 @dataclass(frozen=True)
@@ -41,29 +63,33 @@ class LeaveOneOutConfig:
 
 def rows() -> dict[str, tuple[np.ndarray, HeadConfig]]:
     """Name of a row → the features it may use and how its head is fitted."""
-    top = np.arange(_LATE, LAYOUT.local)
-    means = np.concatenate([np.arange(_LATE), np.arange(LAYOUT.local, LAYOUT.local + LAYOUT.early)])
-    everything = np.arange(LAYOUT.width)
-    detail = LAYOUT.width  # the second view's features follow the first's
-    default = HeadConfig()
+    view = np.arange(2 * _STAGES + _LAST)
+    means, last, deviations = np.split(view, [_STAGES, _STAGES + _LAST])
+    both = {
+        name: np.concatenate([columns, columns + len(view)])
+        for name, columns in {"means": means, "last": last, "deviations": deviations, "all": view}.items()
+    }
+    shipped, default = both["means"], HeadConfig()
     return {
-        "last layer, whole view (the usual probe)": (top, default),
-        "last layer, both views": (np.concatenate([top, top + detail]), default),
+        "last layer, whole view (the usual probe)": (last, default),
+        "last layer, both views": (both["last"], default),
         "stage means, whole view": (means, default),
-        "stage means, both views": (np.concatenate([means, means + detail]), default),
-        "every feature, whole view": (everything, default),
-        "every feature, detail view": (everything + detail, default),
-        "every feature, both views (shipped)": (np.arange(2 * LAYOUT.width), default),
-        "shipped, L2 / 4": (np.arange(2 * LAYOUT.width), replace(default, l2=default.l2 / 4)),
-        "shipped, L2 × 4": (np.arange(2 * LAYOUT.width), replace(default, l2=default.l2 * 4)),
-        "shipped, MSE alone": (np.arange(2 * LAYOUT.width), replace(default, plcc=0.0)),
+        "stage means, detail view": (means + len(view), default),
+        "**stage means, both views (shipped)**": (shipped, default),
+        "stage means and deviations, both views": (np.concatenate([shipped, both["deviations"]]), default),
+        "stage means and last layer, both views": (np.concatenate([shipped, both["last"]]), default),
+        "all of them, both views": (both["all"], default),
+        "shipped, L2 / 4": (shipped, replace(default, l2=default.l2 / 4)),
+        "shipped, L2 × 4": (shipped, replace(default, l2=default.l2 * 4)),
+        "shipped, MSE alone": (shipped, replace(default, plcc=0.0)),
+        "usual probe, MSE alone": (last, replace(default, plcc=0.0)),
     }
 
 
 def leave_one_source_out(config: LeaveOneOutConfig) -> str:
     """A Markdown table of SRCC: pooled and within sources on a validation part, and on each source left out."""
     mos_set = read_biq2021(config.mos_folder, "train")
-    opinions = opinions_of(mos_set, FrozenTrunk(Student()), config.cache)
+    opinions = opinions_of(mos_set, FrozenTrunk(EveryFeature()), config.cache)
     held_out = split_by_hash(mos_set.paths, _VALIDATION_SHARE)
     sources = [str(name) for name in np.unique(opinions.sources)]
     figures = {

@@ -7,17 +7,15 @@ Why this shape (the measurements are in ``distill/README.md``):
 
 - **Two views.** The whole photo at 320×320 shows composition and exposure; 320×320 pixels cut from the photo's
   centre at its own resolution keep the blur and the noise that the reduction would hide.
-- **Every depth.** ImageNet training makes the last layer forget distortions; the means of the stages' outputs
-  alone rank photos better than the last layer does. Each stage gives a mean and a mean absolute deviation:
-  the latter keeps its precision in fp16 and in int8 where a variance would lose it.
+- **The means of every stage.** ImageNet training makes the network's last layer forget distortions. Heads on the
+  stages' outputs rank photos of a source that they never saw far better than heads on the last layer, or on both.
 - **Float heads.** Pooled features are averages over many positions, finer than the int8 step of what they
-  average, so pooling and the final linear layer stay in float at a cost of under 1 % of the MACs.
+  average, so pooling and the final linear layers stay in float at a cost of under 1 % of the MACs.
 """
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -34,78 +32,56 @@ INPUT_SPEC = PreprocessSpec(height=320, width=320, views=("whole", "detail"))
 
 SHIPPED_STUDENT = Path(__file__).parent / "weights" / "student.safetensors"
 
-# Channels of the seven stages' outputs and of the last 1×1 convolution.
+# Channels of the seven stages' outputs.
 STAGE_CHANNELS = (16, 24, 40, 80, 112, 192, 320)
-TOP_CHANNELS = 1280
 # Stages at 1/16 and 1/32 of the input: fine enough to say where a photo is bad, coarse enough to know what it is.
 FIRST_MAPPED_STAGE = 3
 
 
-@dataclass(frozen=True)
-class FeatureLayout:
-    """Where each group of one view's pooled features lies, in the order in which they are concatenated."""
-
-    local: int = sum(STAGE_CHANNELS[FIRST_MAPPED_STAGE:]) + TOP_CHANNELS
-    early: int = sum(STAGE_CHANNELS[:FIRST_MAPPED_STAGE])
-    spread: int = sum(STAGE_CHANNELS)
-
-    @property
-    def overall(self) -> int:
-        """Features of one view that have no position."""
-        return self.early + self.spread
-
-    @property
-    def width(self) -> int:
-        """Features of one view."""
-        return self.local + self.overall
-
-
-LAYOUT = FeatureLayout()
+# One view's pooled features: the late stages', which have a position, then the early ones'.
+LOCAL_WIDTH = sum(STAGE_CHANNELS[FIRST_MAPPED_STAGE:])
+EARLY_WIDTH = sum(STAGE_CHANNELS[:FIRST_MAPPED_STAGE])
+WIDTH = LOCAL_WIDTH + EARLY_WIDTH
 
 
 class Trunk(nn.Module):
-    """EfficientNet-Lite0 that returns each stage's output and the last 1×1 convolution's."""
+    """EfficientNet-Lite0's stages, without the layers after them."""
 
     def __init__(self, pretrained: bool = True) -> None:
         super().__init__()
         network = make_batchnorm_quantization_safe(lite0_backbone(pretrained))
         self.stem = nn.Sequential(network.conv_stem, network.bn1)
         self.stages = network.blocks
-        self.top = nn.Sequential(network.conv_head, network.bn2)
 
     def forward(self, views: torch.Tensor) -> list[torch.Tensor]:
-        """Eight maps of V×C×h×w for ``views`` of V×3×H×W in [0, 1]."""
+        """Seven maps of V×C×h×w for ``views`` of V×3×H×W in [0, 1]."""
         hidden = self.stem((views - IMAGENET_MEAN) / IMAGENET_STD)
         maps = []
         for stage in self.stages:
             hidden = stage(hidden)
             maps.append(hidden)
-        maps.append(self.top(hidden))
         return maps
-
-
-class Pool(nn.Module):
-    """The maps of every depth as local features and as whole-view features."""
-
-    def forward(self, maps: list[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Features of V views.
-
-        Returns:
-            local: float32 V×``LAYOUT.local``×h×w, the late stages and the top at 1/32 of the input.
-            overall: float32 V×(``LAYOUT.early`` + ``LAYOUT.spread``)×1×1: early means, then every stage's spread.
-        """
-        *stages, top = maps
-        width = top.shape[-1]
-        late = [nn.functional.avg_pool2d(stage, stage.shape[-1] // width) for stage in stages[FIRST_MAPPED_STAGE:5]]
-        local = torch.cat([*late, *stages[5:], top], dim=1)
-        means = [spatial_mean(stage) for stage in stages]
-        spreads = [spatial_mean((stage - mean).abs()) for stage, mean in zip(stages, means)]
-        return local, torch.cat([*means[:FIRST_MAPPED_STAGE], *spreads], dim=1)
 
 
 def spatial_mean(maps: torch.Tensor) -> torch.Tensor:
     """V×C×1×1 of V×C×h×w; the dimensions stay, or XNNPACK does not take the operator."""
     return maps.mean((2, 3), keepdim=True)
+
+
+class Pool(nn.Module):
+    """The stages' maps as local features and as whole-view features."""
+
+    def forward(self, stages: list[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Features of V views.
+
+        Returns:
+            local: float32 V×``LOCAL_WIDTH``×h×w, the late stages at 1/32 of the input.
+            early: float32 V×``EARLY_WIDTH``×1×1, the early stages' means.
+        """
+        width = stages[-1].shape[-1]
+        finer = [nn.functional.avg_pool2d(stage, stage.shape[-1] // width) for stage in stages[FIRST_MAPPED_STAGE:5]]
+        early = [spatial_mean(stage) for stage in stages[:FIRST_MAPPED_STAGE]]
+        return torch.cat([*finer, *stages[5:]], dim=1), torch.cat(early, dim=1)
 
 
 class Heads(nn.Module):
@@ -117,14 +93,14 @@ class Heads(nn.Module):
 
     def __init__(self, views: int = len(INPUT_SPEC.views)) -> None:
         super().__init__()
-        self.local = nn.ModuleList(nn.Conv2d(LAYOUT.local, len(OUTPUTS), 1, bias=False) for _ in range(views))
-        self.overall = nn.Linear(views * LAYOUT.overall, len(OUTPUTS))
+        self.local = nn.ModuleList(nn.Conv2d(LOCAL_WIDTH, len(OUTPUTS), 1, bias=False) for _ in range(views))
+        self.early = nn.Linear(views * EARLY_WIDTH, len(OUTPUTS))
 
-    def forward(self, local: torch.Tensor, overall: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def forward(self, local: torch.Tensor, early: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Logits of the outputs, 1×7, and of the whole view's local score, 1×1×h×w."""
         by_position = [head(local[view : view + 1]) for view, head in enumerate(self.local)]
         means = [spatial_mean(logits) for logits in by_position]
-        logits = self.overall(overall.reshape(1, -1))
+        logits = self.early(early.reshape(1, -1))
         for mean in means:  # not sum(), whose integer 0 becomes a cast that XNNPACK does not take
             logits = logits + mean.flatten(1)
         # What each position of the whole view adds to or takes from the score's logit: the mean over positions is
@@ -134,12 +110,12 @@ class Heads(nn.Module):
 
     @torch.no_grad()
     def set_linear(self, weight: torch.Tensor, bias: torch.Tensor) -> None:
-        """Take a linear layer over ``Student.features``: weight 7×(views·``LAYOUT.width``), bias 7."""
-        by_view = weight.reshape(len(OUTPUTS), len(self.local), LAYOUT.width)
+        """Take a linear layer over ``Student.features``: weight 7×(views·``WIDTH``), bias 7."""
+        by_view = weight.reshape(len(OUTPUTS), len(self.local), WIDTH)
         for view, head in enumerate(self.local):
-            head.weight.copy_(by_view[:, view, : LAYOUT.local, None, None])
-        self.overall.weight.copy_(by_view[:, :, LAYOUT.local :].flatten(1))
-        self.overall.bias.copy_(bias)
+            head.weight.copy_(by_view[:, view, : LOCAL_WIDTH, None, None])
+        self.early.weight.copy_(by_view[:, :, LOCAL_WIDTH :].flatten(1))
+        self.early.bias.copy_(bias)
 
 
 class Student(nn.Module):
@@ -156,9 +132,9 @@ class Student(nn.Module):
         self.heads = Heads()
 
     def features(self, views: torch.Tensor) -> torch.Tensor:
-        """Pooled features, V×``LAYOUT.width``, of V views: what a linear head can be fitted to."""
-        local, overall = self.pool(self.trunk(views))
-        return torch.cat([spatial_mean(local), overall], dim=1).flatten(1)
+        """Pooled features, V×``WIDTH``, of V views: what a linear head can be fitted to."""
+        local, early = self.pool(self.trunk(views))
+        return torch.cat([spatial_mean(local), early], dim=1).flatten(1)
 
     def forward(self, views: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         logits, score_map = self.heads(*self.pool(self.trunk(views)))

@@ -25,7 +25,7 @@ from pocketiqa.preprocess import preprocess
 
 from distill.degraded_photos import attribute_targets as targets_of
 from distill.degraded_photos import ladders, pristine_photos, render
-from distill.frozen_features import FrozenTrunk, frozen_features
+from distill.frozen_features import FrozenTrunk, StudentFeatures, frozen_features
 from distill.heads import HeadConfig, Ladders, Opinions, fit_heads
 from distill.mos_sets import MOS_SETS, MosSet, split_by_hash
 from distill.student import INPUT_SPEC, OUTPUTS, SHIPPED_STUDENT, Student, save_tensors
@@ -73,7 +73,7 @@ def train_student(config: StudentConfig) -> dict[str, object]:
         mos_set = mos_set.take(np.arange(len(mos_set)) < config.limit)
         photos = photos[: config.limit]
     student = Student()
-    trunk = FrozenTrunk(student)
+    trunk = FrozenTrunk(StudentFeatures())
     opinions = opinions_of(mos_set, trunk, config.cache)
     rungs = ladders_of(photos, trunk, config)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 import warnings
 
@@ -41,8 +40,8 @@ def main() -> int:
 def _quiet() -> None:
     """The libraries' remarks on their own versions and platforms hide the table that matters."""
     warnings.simplefilter("ignore")
-    logging.getLogger("torch").setLevel(logging.ERROR)
-    os.environ.setdefault("TQDM_MININTERVAL", "1")
+    for name in ("torch", "torch.utils._pytree"):
+        logging.getLogger(name).setLevel(logging.ERROR)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -23,7 +25,7 @@ from mobile_export.executorch import LoweredProgram, lower_to_xnnpack
 from mobile_export.golden import golden_photos
 from mobile_export.ladder import HALF_PRECISION, SAME_GRAPH, SAME_INT8_GRAPH, Ladder, Rung
 from mobile_export.model_card import model_card, training_record
-from quantize.prepare import convert, without_rounding
+from quantize.prepare import convert, prepare, without_rounding
 from quantize.state import SHIPPED as SHIPPED_INT8
 from quantize.state import load_prepared
 
@@ -84,7 +86,8 @@ def build(config: BuildConfig) -> BuildResult:
         FileNotFoundError, ValueError: no student, or a quantized state that is not its own.
         DelegationError: a graph was not taken whole by its backend.
     """
-    stages = 3 + 2 * (not config.skip_int8) + 2 * (not config.skip_coreml) - (config.skip_coreml and config.skip_int8)
+    int8 = not config.skip_int8
+    stages = 2 + 2 * int8 + (0 if config.skip_coreml else 1 + int8)
     with (
         tqdm(total=stages, desc="export", bar_format="{desc:<28}{bar:20} {n_fmt}/{total_fmt} {elapsed}") as bar,
         atomic_directory(config.out) as root,
@@ -125,13 +128,11 @@ class _Builder:
         return BuildResult(self.ladder.rungs, self._artifacts(), self.bundle.notes)
 
     def _int8(self, student: Student) -> torch.export.ExportedProgram:
+        # The student's own weights, before the trained state is loaded: a rewritten BatchNorm shows here.
+        with without_rounding(prepare(student)) as unrounded:
+            self.ladder.step("prepared, no rounding", _eager(unrounded))
+        self.ladder.rung("eager float", "prepared, no rounding", SAME_GRAPH)
         prepared = load_prepared(student, self.config.int8, sha256_of(self.config.student))
-        with without_rounding(prepared):
-            self.ladder.step("prepared, no rounding", _eager(prepared))
-        if training_record(self.config.int8).get("shipped") == "PTQ":
-            self.ladder.rung("eager float", "prepared, no rounding", SAME_GRAPH)
-        else:  # fine-tuned weights are no longer the student's
-            self.ladder.quantization_rung("eager float", "prepared, no rounding")
         self.ladder.step("prepared", _eager(prepared))
         self.ladder.quantization_rung("eager float", "prepared")
         converted = convert(prepared)
@@ -149,8 +150,10 @@ class _Builder:
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(lowered.buffer)
         self._add(variant, path, "xnnpack", lowered)
-        program = load_program(path)
-        self.ladder.step(f"{variant} .pte", lambda views: program.run(views)[0])
+        # The official runtime remarks on the processor through sys.stderr, across the progress bar.
+        with contextlib.redirect_stderr(io.StringIO()):
+            program = load_program(path)
+            self.ladder.step(f"{variant} .pte", lambda views: program.run(views)[0])
         self.ladder.rung(reference, f"{variant} .pte", bound)
 
     def _coreml(self, exported: torch.export.ExportedProgram, converted: torch.export.ExportedProgram | None) -> None:

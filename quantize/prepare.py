@@ -29,7 +29,9 @@ def prepare(student: Student, quantizer: StudentQuantizer | None = None) -> Prep
         quantizer: which modules become int8; all of the trunk by default.
     """
     with torch.no_grad():
-        exported = torch.export.export(student.eval(), (torch.rand(INPUT_SPEC.shape),)).module()
+        # A copy, because an exported graph shares its parameters with the module that it came from.
+        own = copy.deepcopy(student).eval()
+        exported = torch.export.export(own, (torch.rand(INPUT_SPEC.shape),)).module()
     prepared = prepare_pt2e(exported, quantizer or StudentQuantizer())
     if not any(True for _ in fake_quantizers(prepared)):
         raise RuntimeError("the quantizer annotated nothing: are the student's module names what it filters by?")

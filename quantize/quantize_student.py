@@ -18,7 +18,7 @@ from tqdm import tqdm
 from distill.student import SHIPPED_STUDENT, Student, load_student
 from quantize.calibration import digest, load_inputs, split_photos
 from quantize.prepare import Prepared, prepare
-from quantize.ptq import calibrate
+from quantize.ptq import calibrate, correct_bias
 from quantize.qat import QatConfig, fine_tune
 from quantize.state import SHIPPED, save_prepared
 
@@ -62,7 +62,8 @@ def quantize_student(config: QuantizeConfig) -> str:
     reference = scores(student, validation, "float")
 
     prepared = prepare(student)
-    calibrate(prepared, tqdm(load_inputs(photos.calibration), desc="calibration"))
+    calibration = load_inputs(photos.calibration)
+    calibrate(prepared, tqdm(calibration, desc="calibration"))
     candidates = {"PTQ": prepared}
     if config.qat.steps and photos.fine_tuning:
         tuned = copy.deepcopy(prepared)
@@ -75,6 +76,8 @@ def quantize_student(config: QuantizeConfig) -> str:
             fine_tune(tuned, student, load_inputs(photos.fine_tuning), config.qat, report)
         candidates["QAT"] = tuned
 
+    for candidate in candidates.values():
+        correct_bias(candidate, student, calibration)
     names = [path.name for path in photos.validation]
     reports = {
         name: compare(reference, scores(candidate, validation, name), names) for name, candidate in candidates.items()

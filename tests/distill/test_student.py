@@ -10,7 +10,7 @@ import torch
 from pocketiqa.preprocess import preprocess
 from torch.utils.flop_counter import FlopCounterMode
 
-from distill.student import INPUT_SPEC, LAYOUT, OUTPUTS, SHIPPED_STUDENT, Student, load_student, save_tensors
+from distill.student import INPUT_SPEC, OUTPUTS, SHIPPED_STUDENT, WIDTH, Student, load_student, save_tensors
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def test_the_maps_logits_average_to_the_scores(student: Student, photos: dict[st
 def test_the_heads_are_one_linear_layer_over_the_pooled_features(photos: dict[str, np.ndarray]) -> None:
     student = Student().eval()
     generator = torch.Generator().manual_seed(0)
-    weight = torch.randn(len(OUTPUTS), 2 * LAYOUT.width, generator=generator) * 0.02
+    weight = torch.randn(len(OUTPUTS), 2 * WIDTH, generator=generator) * 0.02
     bias = torch.randn(len(OUTPUTS), generator=generator)
     student.heads.set_linear(weight, bias)
     views = torch.from_numpy(preprocess(photos["chelsea"], INPUT_SPEC))

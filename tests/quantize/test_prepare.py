@@ -12,7 +12,7 @@ from pocketiqa.preprocess import preprocess
 
 from distill.student import INPUT_SPEC, SHIPPED_STUDENT, Student, load_student
 from quantize.prepare import Prepared, convert, fake_quantizers, prepare, without_rounding
-from quantize.ptq import calibrate
+from quantize.ptq import calibrate, correct_bias
 from quantize.qat import QatConfig, fine_tune
 from quantize.quantizer import CLAMPS, module_of
 from quantize.state import load_prepared, save_prepared
@@ -49,6 +49,11 @@ def test_without_rounding_the_prepared_graph_is_the_student(
         for views in inputs[:2]:
             for ours, theirs in zip(calibrated(views), student(views)):
                 assert torch.allclose(ours, theirs, atol=1e-5)
+
+
+def test_the_student_shares_no_tensor_with_its_prepared_graph(student: Student, calibrated: Prepared) -> None:
+    theirs = {tensor.data_ptr() for tensor in student.state_dict().values()}
+    assert not theirs & {parameter.data_ptr() for parameter in calibrated.parameters()}
 
 
 def test_a_convolution_is_rounded_after_its_clamp_and_never_before(calibrated: Prepared) -> None:
@@ -97,3 +102,19 @@ def test_a_quantized_student_survives_the_way_through_a_file_and_belongs_to_its_
         load_prepared(student, path, "b" * 64)
     with pytest.raises(FileNotFoundError, match="python -m quantize"):
         load_prepared(student, tmp_path / "none.safetensors", "a" * 64)
+
+
+def test_bias_correction_leaves_no_mean_error_of_any_output(
+    student: Student, calibrated: Prepared, inputs: list[torch.Tensor]
+) -> None:
+    corrected = copy.deepcopy(calibrated)
+    before = score(student, inputs[0])
+    correct_bias(corrected, student, inputs)
+    assert score(student, inputs[0]) == before
+
+    def mean_error(network: torch.nn.Module) -> torch.Tensor:
+        with torch.no_grad():
+            return torch.cat([torch.logit(network(x)[0]) - torch.logit(student(x)[0]) for x in inputs]).mean(0).abs()
+
+    assert (mean_error(corrected) < 1e-4).all()
+    assert mean_error(calibrated).max() > 1e-3
