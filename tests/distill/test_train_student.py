@@ -1,0 +1,63 @@
+"""Training end to end on a handful of real photos: weights, record, resumable cache, clear errors."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from distill.mos_sets import MosSetError
+from distill.student import SHIPPED_STUDENT, load_student
+from distill.train_student import StudentConfig, train_student
+
+
+@pytest.fixture
+def data(tmp_path: Path, photos: dict[str, np.ndarray]) -> Path:
+    (tmp_path / "mos" / "Images").mkdir(parents=True)
+    (tmp_path / "pristine").mkdir()
+    rows = ["Image Name,MOS"]
+    for number in range(60):
+        photo = list(photos.values())[number % 6]
+        small = Image.fromarray(photo[number : number + 96, number : number + 128])
+        name = f"ss0{number % 3 + 1} ({number}).jpg"
+        small.save(tmp_path / "mos" / "Images" / name, quality=5 + number)
+        rows.append(f"{name},{0.2 + number / 100}")
+    (tmp_path / "mos" / "Train (Images and MOS).csv").write_text("\n".join(rows))
+    for name in ("coffee", "chelsea"):
+        Image.fromarray(photos[name][:128, :160]).save(tmp_path / "pristine" / f"{name}.png")
+    return tmp_path
+
+
+@pytest.mark.slow
+def test_a_few_photos_train_a_student_with_its_record_and_the_second_run_gives_the_same(data: Path) -> None:
+    def config(out: str) -> StudentConfig:
+        return StudentConfig(data / "mos", [data / "pristine"], out=data / out, cache=data / "cache")
+
+    record = train_student(config("first.safetensors"))
+    train_student(config("second.safetensors"))
+    assert json.loads((data / "first.json").read_text()) == record
+    assert record["data"]["pristine_photos"] == 2 and record["validation"]["n"] > 0
+    load_student(data / "first.safetensors")
+    assert (data / "first.safetensors").read_bytes() == (data / "second.safetensors").read_bytes()
+
+
+def test_a_missing_data_set_leaves_the_shipped_student_alone(tmp_path: Path) -> None:
+    before = SHIPPED_STUDENT.stat().st_mtime_ns
+    with pytest.raises(MosSetError):
+        train_student(StudentConfig(tmp_path, [tmp_path]))
+    assert SHIPPED_STUDENT.stat().st_mtime_ns == before
+
+
+@pytest.mark.slow
+def test_the_command_answers_a_missing_folder_with_one_line_and_exit_code_2(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "distill", "student", "--mos-folder", str(tmp_path), "--pristine", str(tmp_path)]
+    result = subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2], timeout=120
+    )
+    assert result.returncode == 2
+    assert "nisarahmedrana/BIQ2021" in result.stderr and "Traceback" not in result.stderr
