@@ -6,7 +6,8 @@
 Why this shape (the measurements are in ``distill/README.md``):
 
 - **Two views.** The whole photo at 320×320 shows composition and exposure; 320×320 pixels cut from the photo's
-  centre at its own resolution keep the blur and the noise that the reduction would hide.
+  centre at its own resolution are there for the blur and the noise that a strong reduction hides. On the photos
+  at hand, of 1 megapixel at most, they gain nothing over one view of the same cost.
 - **The means of every stage.** ImageNet training makes the network's last layer forget distortions. Heads on the
   stages' outputs rank photos of a source that they never saw far better than heads on the last layer, or on both.
 - **Float heads.** Pooled features are averages over many positions, finer than the int8 step of what they
