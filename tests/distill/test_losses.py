@@ -6,7 +6,7 @@ import math
 
 import torch
 
-from distill.losses import masked_mse, plcc_loss, ranking_loss
+from distill.losses import fidelity_loss, masked_mse, plcc_loss, ranking_loss, weighted_mean
 
 
 def test_a_rising_line_has_no_correlation_loss_and_a_falling_one_has_all() -> None:
@@ -36,3 +36,23 @@ def test_unknown_targets_do_not_count() -> None:
 
 def test_no_known_target_at_all_is_no_loss() -> None:
     assert masked_mse(torch.ones(2), torch.full((2,), math.nan)) == 0
+
+
+def test_the_same_preferences_cost_nothing_and_reversed_ones_do() -> None:
+    target = torch.tensor([0.1, 0.5, 0.9])
+    assert fidelity_loss(target + 0.1, target) < 1e-6  # preferences alone: an offset does not matter
+    assert fidelity_loss(1 - target, target) > 2 * fidelity_loss(torch.full((3,), 0.5), target) > 0
+
+
+def test_a_step_down_the_fidelity_loss_orders_a_tie() -> None:
+    predicted = torch.full((2,), 0.5, requires_grad=True)
+    fidelity_loss(predicted, torch.tensor([0.9, 0.1])).backward()
+    assert predicted.grad[0] < 0 < predicted.grad[1]
+
+
+def test_pairs_with_a_weightless_photo_do_not_count() -> None:
+    target = torch.tensor([0.1, 0.5, 0.9])
+    wrong_about_the_last = torch.tensor([0.1, 0.5, 0.0])
+    assert fidelity_loss(wrong_about_the_last, target, torch.tensor([1.0, 1.0, 0.0])) < 1e-6
+    assert fidelity_loss(wrong_about_the_last, target, torch.ones(3)) > 0.01
+    assert weighted_mean(target, torch.zeros(3)) == 0
