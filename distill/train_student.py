@@ -30,6 +30,7 @@ from distill.heads import HeadConfig, Ladders, Opinions, fit_heads
 from distill.mos_sets import MOS_SETS, MosSet, split_by_hash
 from distill.student import INPUT_SPEC, OUTPUTS, SHIPPED_STUDENT, Student, save_tensors
 
+MosSetName = Literal[tuple(MOS_SETS)]
 VALIDATION_SHARE = 0.1
 
 
@@ -51,7 +52,7 @@ class StudentConfig:
 
     mos_folder: Path
     pristine: list[Path]
-    mos_set: Literal["biq2021"] = "biq2021"
+    mos_set: MosSetName = "biq2021"
     out: Path = SHIPPED_STUDENT
     cache: Path = Path("runs/cache")
     kinds_per_photo: int = 2
