@@ -1,4 +1,4 @@
-"""``python -m distill``: train the student, and measure what its design rests on."""
+"""``python -m distill``: train a teacher and a student, and measure what their design rests on."""
 
 from __future__ import annotations
 
@@ -10,9 +10,13 @@ import tyro
 from distill.input_policy import InputPolicyConfig, measure_input_policies
 from distill.leave_one_out import LeaveOneOutConfig, leave_one_source_out
 from distill.mos_sets import MosSetError
+from distill.run_folder import RunError
+from distill.teacher_models import TeacherError
 from distill.train_student import StudentConfig, train_student
+from distill.train_teacher import TeacherRunConfig, train_teacher
 
 _COMMANDS = {
+    "teacher": (TeacherRunConfig, lambda config: json.dumps(train_teacher(config), indent=2)),
     "student": (StudentConfig, lambda config: json.dumps(train_student(config)["validation"], indent=2)),
     "leave-one-out": (LeaveOneOutConfig, leave_one_source_out),
     "input-policy": (InputPolicyConfig, measure_input_policies),
@@ -25,7 +29,7 @@ def main() -> int:
     run = next(run for kind, run in _COMMANDS.values() if isinstance(config, kind))
     try:
         print(run(config))
-    except MosSetError as error:
+    except (MosSetError, TeacherError, RunError) as error:
         print(f"distill: {error}", file=sys.stderr)
         return 2
     return 0

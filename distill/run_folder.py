@@ -71,12 +71,13 @@ class RunFolder:
             series[name].append((step, value))
         if not series:
             return
-        figure = Figure(figsize=(6, 2 * len(series)), layout="constrained")
+        figure = Figure(figsize=(6, 2 * len(series)))
         panels = figure.subplots(len(series), sharex=True, squeeze=False)[:, 0]
         for panel, (name, points) in zip(panels, series.items()):
             panel.plot(*zip(*points), marker="." if len(points) < 50 else None)
             panel.set_ylabel(name)
         panel.set_xlabel("step")
+        figure.subplots_adjust(left=0.15, right=0.97, top=0.99)
         partial = self.folder / "curves.partial.png"
         figure.savefig(partial)
         os.replace(partial, self.folder / "curves.png")

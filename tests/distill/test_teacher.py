@@ -94,7 +94,6 @@ def test_the_packaged_teacher_reads_two_real_towers() -> None:
     assert teacher.mean.flatten().tolist() == [0.5, 0.5, 0.5]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["RN50:random", "ViT-B-32:random", "MobileCLIP2-S0:random"])
 def test_real_architectures_run_through_every_path(name: str) -> None:
     teacher = load_teacher(TeacherConfig(name))

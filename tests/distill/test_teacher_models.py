@@ -57,7 +57,6 @@ def test_weights_of_another_architecture_are_refused_by_name(tiny_resnet: TwoTow
         load_openai_layout(tiny_resnet.model, tiny_vit.model.state_dict())
 
 
-@pytest.mark.slow
 def test_a_file_in_openais_rn50_layout_loads_by_name_and_a_broken_one_is_refused(tmp_path: Path) -> None:
     model = load_clip("RN50:random").model
     state = {f"clip_model.{key}": value.half() for key, value in model.state_dict().items()}

@@ -1,0 +1,61 @@
+"""Both stages of the teacher to their end, and what a user gets for a mistake."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from distill.mos_sets import MosSetError
+from distill.run_folder import RunError
+from distill.teacher_models import TeacherError
+from distill.train_teacher import TeacherRunConfig, load_trained_teacher, train_teacher
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("teacher")
+    train_teacher(TeacherRunConfig(folder, preset="smoke", keep_start=0.25))
+    return folder
+
+
+def test_the_smoke_preset_trains_the_packaged_teacher_and_leaves_a_whole_run(run: Path) -> None:
+    for stage in ("alignment", "opinions"):
+        files = {file.name for file in (run / stage).iterdir()}
+        assert {"config.json", "metrics.csv", "curves.png", "checkpoint.pt"} == files
+    metrics = (run / "alignment" / "metrics.csv").read_text()
+    assert all(term in metrics for term in ("consistency", "positive", "negative", "symmetric"))
+    teacher = load_trained_teacher(run)
+    with torch.no_grad():
+        assert teacher(torch.rand(1, 3, 96, 64)).score.isfinite().all()
+
+
+def test_a_finished_run_started_again_ends_with_the_same_teacher_and_only_the_image_tower_had_moved(run: Path) -> None:
+    before = load_trained_teacher(run).fingerprint()
+    train_teacher(TeacherRunConfig(run, preset="smoke", keep_start=0.25))
+    assert load_trained_teacher(run).fingerprint() == before
+    moved = torch.load(run / "opinions" / "checkpoint.pt")["weights"]
+    assert moved and all(name.startswith("teacher.towers.visual.") for name in moved)
+
+
+def test_another_configuration_in_the_same_folder_is_refused(run: Path) -> None:
+    with pytest.raises(RunError, match="seed differ"):
+        train_teacher(TeacherRunConfig(run, preset="smoke", keep_start=0.25, seed=1))
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ({"mos_set": ["own"]}, "a folder for every set"),
+        ({}, "--pristine"),
+    ],
+)
+def test_missing_data_is_answered_with_the_option_to_give(tmp_path: Path, config: dict, said: str) -> None:
+    with pytest.raises(MosSetError, match=said):
+        train_teacher(TeacherRunConfig(tmp_path, **config))
+
+
+def test_a_folder_without_a_teacher_says_how_to_train_one(tmp_path: Path) -> None:
+    with pytest.raises(TeacherError, match="python -m distill teacher"):
+        load_trained_teacher(tmp_path)
