@@ -99,11 +99,12 @@ def measure(bundle: Bundle, device: Device, engine: Engine, options: Options, sa
                 record.incomplete = "wrong scores: no latency was measured"
                 break
             _cold_starts(engine, runs, options.cold_starts)
-            _timed(device, engine, runs, options)
+            _timed(device, engine, runs, options, say)
     except KeyboardInterrupt:
         record.incomplete = "interrupted by the user"
     except DeviceError as error:
         record.incomplete = str(error)
+    drop_partial_rounds(record.runs)
     for run in record.runs:
         conclude(run)
     record.ratios = ratios(record.runs)
@@ -167,6 +168,15 @@ def state_flags(readings: list[Reading]) -> list[str]:
     return flags
 
 
+def drop_partial_rounds(runs: list[Run]) -> None:
+    """Keep only rounds that hold every variant: Ctrl-C may fall between two of one round."""
+    for threads in {run.threads for run in runs}:
+        together = [run for run in runs if run.threads == threads]
+        whole = min(min(len(run.samples_ms), len(run.at_seconds)) for run in together)
+        for run in together:
+            del run.samples_ms[whole:], run.at_seconds[whole:]
+
+
 def conclude(run: Run) -> None:
     """Fill in a run's summary and flags from its samples and readings."""
     if not run.samples_ms:
@@ -205,7 +215,7 @@ def _cold_starts(engine: Engine, runs: list[Run], count: int) -> None:
                 bar.update()
 
 
-def _timed(device: Device, engine: Engine, runs: list[Run], options: Options) -> None:
+def _timed(device: Device, engine: Engine, runs: list[Run], options: Options, say: Callable) -> None:
     plan = Plan(options.runs, options.seconds, options.max_seconds, options.warmups)
     variants, threads = [run.variant for run in runs], runs[0].threads
     readings = [device.state("before")]
@@ -217,7 +227,9 @@ def _timed(device: Device, engine: Engine, runs: list[Run], options: Options) ->
         _bar(total=plan.runs, desc=label, unit="round") as bar,
         closing(engine.rounds(variants, threads, plan)) as rounds,
     ):
-        for one in rounds:
+        for i, one in enumerate(rounds):
+            if i == 0:
+                say(f"{device.url}: timing {label}")
             for run in runs:
                 run.samples_ms.append(one.ms[run.variant])
                 run.at_seconds.append(one.at)

@@ -31,6 +31,8 @@ TOOLS = {
 # Debian 12's qemu computes some int8 results wrongly with its default processor.
 RIGHT_CPU, TRAP_CPU = "cortex-a76", "max"
 SERIAL = "127.0.0.1:5555"
+# Seconds: how long anything may take on a machine that does other work as well.
+PATIENCE = 300
 
 _INIT = r"""
 set -eu
@@ -57,6 +59,43 @@ exec {nsenter} -t {pid} -U -m -n -p --preserve-credentials chroot '{root}' /bin/
 """
 
 
+class Command:
+    """A running command of this checkout; its output goes to files, so it can be read while it runs."""
+
+    def __init__(self, argv: list[str], environment: dict[str, str]) -> None:
+        self._files = [tempfile.TemporaryFile() for _ in range(2)]  # noqa: SIM115
+        self.process = subprocess.Popen(
+            argv,
+            env=environment,
+            cwd=Path(__file__).parents[2],
+            stdin=subprocess.DEVNULL,
+            stdout=self._files[0],
+            stderr=self._files[1],
+        )
+
+    @property
+    def output(self) -> str:
+        """All that it wrote until now, to stdout and then to stderr."""
+        return "".join(os.pread(file.fileno(), 1 << 20, 0).decode(errors="replace") for file in self._files)
+
+    def wait_for(self, words: str) -> None:
+        """Until the command has said ``words``."""
+        deadline = time.monotonic() + PATIENCE
+        while words not in self.output:
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                self.process.kill()
+                raise AssertionError(f"the command never said {words!r} but\n{self.output}")
+            time.sleep(0.05)
+
+    def end(self) -> int:
+        """The command's exit code, when it ends."""
+        try:
+            return self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise AssertionError(f"the command did not end; it said\n{self.output}") from None
+
+
 class EmulatedDevice:
     """Start with ``with EmulatedDevice() as device``; raises `RootUnavailable` where that is impossible."""
 
@@ -73,7 +112,6 @@ class EmulatedDevice:
         }
         self._start_namespaces()
         self._start_sshd()
-        self.run("adb", "connect", SERIAL)
         self.ssh_url, self.adb_url = f"ssh://{self._user()}@127.0.0.1:{self.ssh_port}", f"adb://{SERIAL}"
         return self
 
@@ -82,8 +120,8 @@ class EmulatedDevice:
         self.sshd.terminate()
         # Closing its input ends the first process of the pid namespace, and with it all others.
         self.holder.stdin.close()
-        self.holder.wait(timeout=10)
-        self.sshd.wait(timeout=10)
+        self.holder.wait(timeout=PATIENCE)
+        self.sshd.wait(timeout=PATIENCE)
         self._scratch.cleanup()
 
     @property
@@ -94,20 +132,13 @@ class EmulatedDevice:
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
         """Run a command in the device's network namespace."""
         return subprocess.run(
-            [*self.enter_net, *command], env=self.environment, capture_output=True, text=True, timeout=60
+            [*self.enter_net, *command], env=self.environment, capture_output=True, text=True, timeout=PATIENCE
         )
 
-    def benchmarks(self, *arguments: str) -> subprocess.Popen[str]:
+    def benchmarks(self, *arguments: str) -> Command:
         """``python -m benchmarks`` with the device within reach of both transports."""
         inside = self.enter_net if any(a.startswith("adb://") for a in arguments) else []
-        return subprocess.Popen(
-            [*inside, sys.executable, "-m", "benchmarks", *arguments],
-            env=self.environment,
-            cwd=Path(__file__).parents[2],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        return Command([*inside, sys.executable, "-m", "benchmarks", *arguments], self.environment)
 
     def choose_cpu(self, name: str) -> None:
         """The processor that qemu plays for commands over ssh."""
@@ -120,9 +151,8 @@ class EmulatedDevice:
 
     def workspaces(self) -> list[str]:
         """Folders that benchmarks left on the device."""
-        return [
-            name for name in self.run("adb", "-s", SERIAL, "shell", "ls /tmp").stdout.split() if "pocketiqa" in name
-        ]
+        temporary = Path(f"/proc/{self.pid}/root{self.root}/tmp")
+        return [path.name for path in temporary.iterdir() if path.name.startswith("pocketiqa")]
 
     def _start_namespaces(self) -> None:
         qemu = which("qemu-aarch64-static")
@@ -168,7 +198,8 @@ class EmulatedDevice:
         self.sshd = subprocess.Popen(
             [which("sshd"), "-D", "-e", "-f", str(folder / "sshd_config")], stderr=subprocess.DEVNULL
         )
-        for _ in range(50):
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
             with socket.socket() as probe:
                 probe.settimeout(0.2)
                 if probe.connect_ex(("127.0.0.1", self.ssh_port)) == 0:

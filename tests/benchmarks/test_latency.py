@@ -12,8 +12,8 @@ from pocketiqa.bundle import Bundle
 
 from benchmarks.devices.base import Device, DeviceError
 from benchmarks.engines.base import Engine, Round
-from benchmarks.latency import Options, judge, measure, state_flags
-from benchmarks.record import ColdStart, DeviceProperties, PerfRecord, Reading
+from benchmarks.latency import Options, drop_partial_rounds, judge, measure, state_flags
+from benchmarks.record import ColdStart, DeviceProperties, ParityVerdict, PerfRecord, Reading, Run
 from benchmarks.report import report
 
 CHECKOUT = Path(__file__).parents[2]
@@ -85,6 +85,15 @@ def test_what_was_measured_before_the_end_is_kept(bundle: Bundle, stop: BaseExce
     assert [len(run.samples_ms) for run in record.runs] == [3, 3]
     assert record.runs[0].summary.n == 3
     assert record.incomplete == (str(stop) or "interrupted by the user")
+
+
+def test_a_round_that_ctrl_c_cut_in_two_is_dropped() -> None:
+    verdict = ParityVerdict(True, 1, 0.0, 0.01, True)
+    first = Run("int8", 1, "r", verdict, samples_ms=[1.0, 2.0, 3.0], at_seconds=[0.1, 0.2])
+    second = Run("fp32", 1, "r", verdict, samples_ms=[4.0, 5.0], at_seconds=[0.1, 0.2])
+    other_threads = Run("int8", 2, "r", verdict, samples_ms=[6.0], at_seconds=[0.1])
+    drop_partial_rounds([first, second, other_threads])
+    assert [run.samples_ms for run in (first, second, other_threads)] == [[1.0, 2.0], [4.0, 5.0], [6.0]]
 
 
 def test_a_float_rounding_is_no_parity_break_but_not_bit_identical() -> None:

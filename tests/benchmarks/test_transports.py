@@ -162,3 +162,42 @@ def test_an_android_phone_tells_model_soc_release_and_thermal_status(tmp_path: P
     assert (properties.model, properties.soc) == ("Maker M 1", "Maker M 1")
     assert properties.system == "Android 15, API 35"
     assert LocalDevice().state("before").thermal_status == 2
+
+
+def test_a_device_on_the_network_is_connected_and_waited_for(tmp_path: Path, monkeypatch) -> None:
+    # adb as it is with a device that is slow to come up: two refusals, a stale connection, then there.
+    program = tmp_path / "adb"
+    program.write_text(
+        f"""#!/bin/sh
+        echo "$@" >> {tmp_path}/asked
+        case "$1" in
+          connect) [ $(grep -c connect {tmp_path}/asked) -ge 3 ] || echo "failed to connect to board:5555";;
+          -s) case "$3" in
+            get-state) case $(grep -c get-state {tmp_path}/asked) in
+                1|2) echo "error: device 'board:5555' not found" >&2; exit 1;;
+                3) echo "error: device offline" >&2; exit 1;;
+                *) echo device;;
+              esac;;
+            shell) echo {tmp_path};;
+          esac;;
+        esac
+        """
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    with AdbDevice("adb://board:5555") as device:
+        assert str(device.workspace) == str(tmp_path)
+    asked = (tmp_path / "asked").read_text()
+    assert asked.count("get-state") == 4
+    assert asked.count("disconnect board:5555") == 1
+
+
+def test_a_device_that_never_answers_is_given_up(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("benchmarks.devices.adb.CONNECT_SECONDS", 1)
+    program = tmp_path / "adb"
+    program.write_text('#!/bin/sh\n[ "$1" = connect ] && echo "failed to connect to board:5555" && exit\nexit 1\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    with pytest.raises(DeviceError, match="connecting failed: failed to connect") as caught, AdbDevice("adb://board:5"):
+        pass
+    assert "adb over TCP" in caught.value.advice
