@@ -8,6 +8,7 @@ Importing this package loads neither torch nor an ExecuTorch runtime; a ``Scorer
 
 from pocketiqa.bundle import Bundle, Manifest
 from pocketiqa.errors import BundleError, PhotoError, PocketiqaError, RuntimeUnavailable
+from pocketiqa.packing import pack, unpack
 from pocketiqa.parity import ParityReport, Thresholds, compare
 from pocketiqa.preprocess import PhotoLimits, PreprocessSpec, open_photo, preprocess, to_rgb
 from pocketiqa.scorer import Result, Scorer
@@ -29,6 +30,8 @@ __all__ = [
     "Thresholds",
     "compare",
     "open_photo",
+    "pack",
     "preprocess",
     "to_rgb",
+    "unpack",
 ]

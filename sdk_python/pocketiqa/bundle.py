@@ -1,4 +1,4 @@
-"""Read a bundle: the folder (or the one inside this package) that holds programs, manifest and golden photos.
+"""Read a bundle: the folder, or one packed file, that holds programs, manifest and golden photos.
 
     bundle = Bundle.open("dist/pocketiqa-lite0-0.1.0")
     program = load_program(bundle.read_variant("int8"))
@@ -11,16 +11,18 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from pocketiqa.archive import is_archive, member_names, read_member
 from pocketiqa.errors import BundleError
 from pocketiqa.files import atomic_directory, confined, files_under, sha256_of
-from pocketiqa.manifest import FileEntry, Manifest, Variant, entries_of
+from pocketiqa.manifest import MAX_MANIFEST_BYTES, FileEntry, Manifest, Variant, entries_of
 
 __all__ = ["Bundle", "FileEntry", "Manifest", "Variant", "atomic_directory", "entries_of", "sha256_of"]
 
 DEFAULT_BUNDLE = Path(__file__).parent / "default_bundle"
+MANIFEST = "manifest.json"
 
 
 @dataclass(frozen=True)
@@ -28,26 +30,34 @@ class Bundle:
     """An opened bundle. Its manifest is checked; its files are checked as they are read.
 
     Attributes:
-        root: the bundle's folder.
+        root: the bundle's folder, or its packed file.
         manifest: as read from ``manifest.json``.
+        manifest_bytes: the same as it came.
+        packed: names of the files in a packed bundle; None for a folder.
     """
 
     root: Path
     manifest: Manifest
+    manifest_bytes: bytes = field(repr=False)
+    packed: frozenset[str] | None = field(default=None, repr=False)
 
     @classmethod
     def open(cls, path: str | Path | None = None) -> Bundle:
-        """Open a bundle folder, or the one that is shipped inside this package.
+        """Open a bundle's folder or packed file, or the bundle that is shipped inside this package.
 
         Raises:
-            BundleError: no such folder, no manifest, or a manifest against the schema.
+            BundleError: no such folder or file, no manifest, or a manifest against the schema.
         """
         root = DEFAULT_BUNDLE if path is None else Path(path)
-        if not root.is_dir():
+        packed = member_names(root) if is_archive(root) else None
+        if packed is None and not os.path.isdir(root):
             if path is None:
                 raise BundleError("this installation carries no bundle; pass one with bundle= or --bundle")
-            raise BundleError(f"{root} is not a folder; a bundle is a folder with a manifest.json")
-        return cls(root, Manifest.read(root / "manifest.json"))
+            raise BundleError(
+                f"{root} is not a folder or packed file; a bundle is a folder with a {MANIFEST}, or its .pocketiqa"
+            )
+        encoded = _read_manifest(root, packed)
+        return cls(root, Manifest.from_json(encoded), encoded, packed)
 
     @property
     def label(self) -> str:
@@ -62,7 +72,11 @@ class Bundle:
     def has(self, variant: str) -> bool:
         """Whether the variant's artifact is in the bundle (an embedded bundle carries only some)."""
         entry = self.manifest.variants.get(variant)
-        return entry is not None and confined(self.root, entry.path).exists()
+        if entry is None:
+            return False
+        if self.packed is not None:
+            return any(name == entry.path or name.startswith(f"{entry.path}/") for name in self.packed)
+        return os.path.exists(confined(self.root, entry.path))
 
     def variant(self, name: str) -> Variant:
         """Raises BundleError when the manifest does not name the variant."""
@@ -75,11 +89,14 @@ class Bundle:
         """The verified path of a variant's file or ``.mlpackage`` folder.
 
         Raises:
-            BundleError: unknown variant, or a file that is missing, unlisted or not what its hash promises.
+            BundleError: unknown variant, a packed bundle, or a file that is missing, unlisted or not what its
+                hash promises.
         """
         name = self.variant(variant).path
+        if self.packed is not None:
+            raise BundleError(f"{self.root} is packed, so {name} has no path; `pocketiqa unpack` it first")
         path = confined(self.root, name)
-        if path.is_dir():
+        if os.path.isdir(path):
             listed = {file for file in self.manifest.files if file.startswith(f"{name}/")}
             present = {f"{name}/{file}" for file in files_under(path)}
             if unlisted := sorted(present - listed):
@@ -105,19 +122,14 @@ class Bundle:
         entry = self.manifest.files.get(name)
         if entry is None:
             raise BundleError(f"{name} is not in the manifest's files; build the bundle anew")
-        path = confined(self.root, name)
-        if not path.is_file():
-            raise BundleError(f"{name} is missing from the bundle {self.label}, or no regular file")
-        try:
-            with open(path, "rb") as file:
-                size = os.fstat(file.fileno()).st_size  # compared first: a huge file is not read to refuse it
-                content = file.read(entry.bytes) if size == entry.bytes else b""
-        except OSError as error:
-            raise BundleError(f"{name} cannot be read: {error.strerror}") from None
+        if self.packed is not None:
+            content = read_member(self.root, name, entry.bytes + 1)
+            size = len(content)
+        else:
+            content, size = self._read_file(name, entry.bytes)
         if size != entry.bytes or len(content) != entry.bytes:
-            raise BundleError(
-                f"{name} has {size} bytes, not {entry.bytes} as the manifest says: do not use it"
-            )
+            many = f"over {entry.bytes}" if self.packed is not None and size > entry.bytes else size
+            raise BundleError(f"{name} has {many} bytes, not {entry.bytes} as the manifest says: do not use it")
         digest = hashlib.sha256(content).hexdigest()
         if digest != entry.sha256:
             raise BundleError(
@@ -135,8 +147,34 @@ class Bundle:
                 found.append(str(error))
         for name, variant in self.manifest.variants.items():
             try:
-                if confined(self.root, variant.path).is_dir():
+                if self.packed is None and os.path.isdir(confined(self.root, variant.path)):
                     self.artifact(name)
             except BundleError as error:
                 found.append(str(error))
         return list(dict.fromkeys(found))
+
+    def _read_file(self, name: str, expected: int) -> tuple[bytes, int]:
+        """A file's bytes and size; a file of another size than expected is not read."""
+        path = confined(self.root, name)
+        if not os.path.isfile(path):
+            raise BundleError(f"{name} is missing from the bundle {self.label}, or no regular file")
+        try:
+            with open(path, "rb") as file:
+                size = os.fstat(file.fileno()).st_size
+                return file.read(expected) if size == expected else b"", size
+        except OSError as error:
+            raise BundleError(f"{name} cannot be read: {error.strerror}") from None
+
+
+def _read_manifest(root: Path, packed: frozenset[str] | None) -> bytes:
+    """At most one byte over the limit of a manifest, which ``Manifest.from_json`` then refuses."""
+    if packed is not None:
+        return read_member(root, MANIFEST, MAX_MANIFEST_BYTES + 1)
+    path = root / MANIFEST
+    if not os.path.isfile(path):
+        raise BundleError(f"{root} has no readable {MANIFEST}: it is missing, or no regular file")
+    try:
+        with open(path, "rb") as file:
+            return file.read(MAX_MANIFEST_BYTES + 1)
+    except OSError as error:
+        raise BundleError(f"{root} has no readable {MANIFEST}: {error.strerror}") from None

@@ -1,4 +1,4 @@
-"""The command ``pocketiqa``: score photos, inspect a bundle or program, verify a bundle.
+"""The command ``pocketiqa``: score photos; inspect, verify, pack and unpack bundles.
 
 Exit status: 0 all well; 1 a photo could not be scored, or a check failed; 2 a mistake in how it was called.
 """
@@ -21,22 +21,35 @@ from typing import IO, Any
 from tqdm import tqdm
 
 from pocketiqa import __version__
+from pocketiqa.archive import is_archive
 from pocketiqa.errors import PocketiqaError, one_line
 from pocketiqa.files import atomic_file
+from pocketiqa.guard import guarded
 from pocketiqa.inspection import as_text, inspect_bundle, inspect_program
 from pocketiqa.outputs import FORMATS, row_writer
+from pocketiqa.packing import pack, unpack
 from pocketiqa.photo_list import find_photos
 from pocketiqa.scorer import Scorer
 from pocketiqa.verification import verify_bundle
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command and return its exit status."""
-    parser = _parser()
-    options = parser.parse_args(arguments)
+    """Run the command and return its exit status.
+
+    Without ``arguments`` the process's own are taken, and the command runs guarded: a crash of native code is
+    then one line and status 1 (`pocketiqa.guard`).
+    """
+    options = _parser().parse_args(arguments)
+    return _run(options) if arguments is not None else guarded(lambda: _run(options))
+
+
+def _run(options: argparse.Namespace) -> int:
     try:
+        _make_printable(sys.stdout)
         with _quiet_runtimes() as stderr:
-            return options.run(options, stderr)
+            status = options.run(options, stderr)
+            sys.stdout.flush()
+            return status
     except PocketiqaError as error:
         print(f"pocketiqa: {one_line(error)}", file=sys.stderr)
         return 2
@@ -44,21 +57,45 @@ def main(arguments: list[str] | None = None) -> int:
         print("pocketiqa: the bundle's manifest is nested too deep to be real", file=sys.stderr)
         return 2
     except BrokenPipeError:  # the reader of standard output has gone, for example `head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_stdout()
+        return 1
+    except OSError as error:  # the disk is full, say
+        _give_up_stdout()
+        print(f"pocketiqa: {one_line(error)}", file=sys.stderr)
+        return 1
+    except MemoryError:
+        print("pocketiqa: out of memory", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("pocketiqa: interrupted", file=sys.stderr)
         return 130
 
 
+def _make_printable(stdout: IO[str]) -> None:
+    """A file name need not be valid UTF-8, and a terminal need not show Δ: neither may end the command."""
+    if isinstance(stdout, io.TextIOWrapper):
+        is_unicode = (stdout.encoding or "").lower().startswith("utf")
+        stdout.reconfigure(errors="surrogateescape" if is_unicode else "backslashreplace")
+
+
+def _give_up_stdout() -> None:
+    """What is still buffered can go nowhere; without this Python would try once more at its end."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="pocketiqa", description="Photo quality with pocketiqa bundles.")
     parser.add_argument("--version", action="version", version=f"pocketiqa {__version__}")
-    commands = parser.add_subparsers(required=True, metavar="score|inspect|verify")
+    commands = parser.add_subparsers(required=True, metavar="score|inspect|verify|pack|unpack")
 
     score = commands.add_parser("score", help="score photos")
     score.add_argument("paths", nargs="+", metavar="PATH", help="a photo, or a folder of photos")
-    score.add_argument("--bundle", metavar="DIR", help="the bundle to score with (default: the one shipped)")
+    score.add_argument(
+        "--bundle",
+        metavar="BUNDLE",
+        help="the bundle to score with, a folder or .pocketiqa file (default: the one shipped)",
+    )
     score.add_argument("--variant", choices=("int8", "fp32"), default="int8")
     score.add_argument("--format", choices=FORMATS, default="table")
     score.add_argument("-o", dest="output", metavar="FILE", type=Path, help="default: standard output")
@@ -70,13 +107,21 @@ def _parser() -> argparse.ArgumentParser:
     inspect.add_argument("--json", action="store_true")
     inspect.set_defaults(run=_inspect)
 
-    verify = commands.add_parser(
-        "verify", help="check a bundle's hashes, golden scores and int8 against fp32"
-    )
+    verify = commands.add_parser("verify", help="check a bundle's hashes, golden scores and int8 against fp32")
     verify.add_argument("bundle", metavar="BUNDLE", type=Path)
     verify.add_argument("--images", metavar="DIR", help="compare int8 with fp32 on these photos")
     verify.add_argument("--json", action="store_true")
     verify.set_defaults(run=_verify)
+
+    pack = commands.add_parser("pack", help="write a bundle's folder as one .pocketiqa file")
+    pack.add_argument("bundle", metavar="BUNDLE", type=Path)
+    pack.add_argument("file", metavar="FILE.pocketiqa", type=Path)
+    pack.set_defaults(run=_pack)
+
+    unpack = commands.add_parser("unpack", help="write a .pocketiqa file as a bundle's folder")
+    unpack.add_argument("file", metavar="FILE.pocketiqa", type=Path)
+    unpack.add_argument("folder", metavar="DIR", type=Path)
+    unpack.set_defaults(run=_unpack)
     return parser
 
 
@@ -105,7 +150,8 @@ def _score(options: argparse.Namespace, stderr: IO[str]) -> int:
 
 
 def _inspect(options: argparse.Namespace, _: IO[str]) -> int:
-    found = inspect_bundle(options.target) if options.target.is_dir() else inspect_program(options.target)
+    is_bundle = os.path.isdir(options.target) or is_archive(options.target)
+    found = inspect_bundle(options.target) if is_bundle else inspect_program(options.target)
     print(json.dumps(found, indent=2) if options.json else as_text(found))
     return 1 if found["problems"] else 0
 
@@ -113,7 +159,7 @@ def _inspect(options: argparse.Namespace, _: IO[str]) -> int:
 def _verify(options: argparse.Namespace, stderr: IO[str]) -> int:
     images = None
     if options.images is not None:
-        if not Path(options.images).is_dir():
+        if not os.path.isdir(options.images):
             raise PocketiqaError(f"--images {options.images} is no folder")
         found, _ = find_photos([options.images], recursive=True)
         if not found:
@@ -124,25 +170,35 @@ def _verify(options: argparse.Namespace, stderr: IO[str]) -> int:
     return 1 if verification.broken else 0
 
 
+def _pack(options: argparse.Namespace, stderr: IO[str]) -> int:
+    print(f"pocketiqa: {pack(options.bundle, options.file)} written", file=stderr)
+    return 0
+
+
+def _unpack(options: argparse.Namespace, stderr: IO[str]) -> int:
+    print(f"pocketiqa: {unpack(options.file, options.folder)} written", file=stderr)
+    return 0
+
+
 def _bar(stderr: IO[str]) -> dict[str, Any]:
     """How tqdm draws: on standard error, where that is a terminal."""
     return {"unit": "photo", "disable": None, "file": stderr}
 
 
 def _check_output(output: Path, photos: list[str]) -> None:
-    if output.is_dir() or not output.absolute().parent.is_dir():
-        raise PocketiqaError(f"-o {output} is a folder, or is in none; name a file in a folder that exists")
-    if output.exists() and any(os.path.exists(photo) and output.samefile(photo) for photo in photos):
+    # A device or FIFO would be replaced by the file: `-o /dev/null` is no way to throw results away.
+    if os.path.lexists(output) and not os.path.isfile(output):
+        raise PocketiqaError(f"-o {output} is a folder, or no regular file; name a file")
+    if not os.path.isdir(output.absolute().parent):
+        raise PocketiqaError(f"-o {output} names no place: give a file in a folder that exists")
+    if os.path.exists(output) and any(os.path.exists(photo) and output.samefile(photo) for photo in photos):
         raise PocketiqaError(f"-o {output} is one of the photos; name another file")
 
 
 @contextlib.contextmanager
 def _output(path: Path | None) -> Iterator[IO[str]]:
     if path is None:
-        if hasattr(sys.stdout, "reconfigure"):  # a file name need not be valid UTF-8
-            sys.stdout.reconfigure(errors="surrogateescape")
         yield sys.stdout
-        sys.stdout.flush()
         return
     try:
         with atomic_file(path, newline="") as file:

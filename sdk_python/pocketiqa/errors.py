@@ -20,7 +20,13 @@ class RuntimeUnavailable(PocketiqaError, RuntimeError):
     """No runtime is installed that can run the program, or the runtime refused it."""
 
 
+_LONGEST_LINE = 1000
+
+
 def one_line(error: BaseException | str) -> str:
-    """An error's or other text on a single line without control characters, for tables and standard error."""
+    """An error's or other text on a single line without control characters, for tables and standard error.
+    What is longer than 1000 characters loses its middle: a stranger's file may hold words of any length."""
     text = " ".join(str(error).split()) or type(error).__name__
+    if len(text) > _LONGEST_LINE:
+        text = f"{text[: _LONGEST_LINE // 2]}…{text[-_LONGEST_LINE // 2 :]}"
     return "".join(character if character.isprintable() else "?" for character in text)

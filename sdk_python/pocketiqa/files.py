@@ -9,9 +9,11 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, Any
 
 from pocketiqa.errors import BundleError
+
+_LONGEST_NAME = 240
 
 
 def sha256_of(path: Path) -> str:
@@ -28,21 +30,25 @@ def files_under(root: Path) -> dict[str, Path]:
 
 
 def checked_relative(name: object) -> str:
-    """``name`` if it is a plain relative POSIX path.
+    """``name`` if it is a plain relative POSIX path that any file system can hold.
 
     Raises:
-        BundleError: absolute, empty, with ``..``, a backslash, a drive or a character that cannot be printed.
+        BundleError: absolute, empty, with ``..``, a backslash, a drive or a character that cannot be printed,
+            or longer than 240 bytes.
     """
     plain = (
         isinstance(name, str)
         and bool(name)
+        and len(name) <= _LONGEST_NAME
         and name.isprintable()
         and not set(name) & set('\\:*?"<>|')
         and not name.startswith("/")
         and all(part not in ("", ".", "..") for part in name.split("/"))
+        and len(name.encode()) <= _LONGEST_NAME
     )
     if not plain:
-        raise BundleError(f"the path {name!r} is not allowed: a bundle names files inside its folder only")
+        shown = f"{name!r:.100}"
+        raise BundleError(f"the path {shown} is not allowed: a bundle names files inside its folder only")
     return str(PurePosixPath(name))
 
 
@@ -53,21 +59,28 @@ def confined(root: Path, name: str) -> Path:
         BundleError: the path is no plain relative one, or a link leads out of ``root``.
     """
     path = root / checked_relative(name)
-    if not path.resolve().is_relative_to(root.resolve()):
+    # os.path.realpath and not Path.resolve, which raises RuntimeError for a loop of links.
+    if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root)):
         raise BundleError(f"{name} is a link that leads out of the bundle; put the file itself there")
     return path
 
 
 @contextlib.contextmanager
-def atomic_file(path: Path, newline: str | None = None) -> Iterator[IO[str]]:
-    """A UTF-8 text file that appears under ``path`` only when the block ends well, replacing an older one.
+def atomic_file(path: Path, mode: str = "w", newline: str | None = None) -> Iterator[IO[Any]]:
+    """A file that appears under ``path`` only when the block ends well, replacing an older one.
+
+    Args:
+        path: of the file.
+        mode: ``w`` for UTF-8 text, ``wb`` for bytes.
+        newline: as ``open`` has it, for text.
 
     Raises:
         OSError: the folder is missing or cannot be written.
     """
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
+    descriptor, temporary = tempfile.mkstemp(prefix=_prefix(path), suffix=".partial", dir=path.parent)
+    text = {} if "b" in mode else {"encoding": "utf-8", "newline": newline, "errors": "surrogateescape"}
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline=newline, errors="surrogateescape") as file:
+        with os.fdopen(descriptor, mode, **text) as file:
             yield file
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
@@ -82,22 +95,33 @@ def atomic_directory(path: Path) -> Iterator[Path]:
     """A new folder to fill, which takes the place of ``path`` only when the block ends well.
 
     An older folder of that name is moved aside first and removed last, so that at no moment a mixture of the
-    two stands under ``path``.
+    two stands under ``path``. Where the new one cannot take its place, the older one is moved back. A process
+    that is killed between the two moves leaves the older folder as ``.NAME.….partial/old`` beside ``path``.
 
     Raises:
         OSError: the parent folder cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent))
+    scratch = Path(tempfile.mkdtemp(prefix=_prefix(path), suffix=".partial", dir=path.parent))
+    fresh, old = scratch / "new", scratch / "old"
     try:
-        fresh = scratch / "new"
         fresh.mkdir()
         yield fresh
-        if path.exists():
-            os.replace(path, scratch / "old")
-        os.replace(fresh, path)
+        if os.path.lexists(path):
+            os.replace(path, old)
+        try:
+            os.replace(fresh, path)
+        except BaseException:
+            if os.path.lexists(old):
+                os.replace(old, path)
+            raise
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _prefix(path: Path) -> str:
+    """Of a temporary name: short enough that the whole fits where ``path``'s own name does."""
+    return f".{path.name[:40]}."
 
 
 def _umask() -> int:

@@ -101,11 +101,11 @@ def as_text(found: dict[str, Any], indent: str = "") -> str:
         if value in (None, "", [], {}) or (indent and key == "metadata"):
             continue
         if isinstance(value, dict):
-            lines += [f"{indent}{key}:", as_text(value, indent + "  ")]
+            lines += [f"{indent}{one_line(key)}:", as_text(value, indent + "  ")]
         elif key in ("notes", "problems"):
             lines += [f"{indent}{key}:", *(f"{indent}  {one_line(str(item))}" for item in value)]
         else:
-            lines.append(f"{indent}{key}: {_short(value)}")
+            lines.append(f"{indent}{one_line(key)}: {_short(value)}")
     return "\n".join(lines)
 
 

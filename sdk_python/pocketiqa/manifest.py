@@ -10,14 +10,15 @@ import math
 import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from pocketiqa.errors import BundleError
 from pocketiqa.files import atomic_file, checked_relative, files_under, sha256_of
 from pocketiqa.preprocess import PreprocessSpec
 
 SCHEMA_VERSION = 1
-_MAX_BYTES = 4 * 1024 * 1024
+MAX_MANIFEST_BYTES = 4 * 1024**2
+MAX_FILE_BYTES = 256 * 1024**2  # a file is read whole to be checked
 _KIND = {str: "a string", int: "an integer", dict: "an object", list: "a list", bool: "true or false"}
 
 
@@ -118,25 +119,12 @@ class Manifest:
         return Manifest(**{**vars(self), "variants": kept, "files": files})
 
     @classmethod
-    def read(cls, path: Path) -> Manifest:
-        """The manifest in a file; raises BundleError when it cannot be read or is none."""
-        if not path.is_file():
-            raise BundleError(
-                f"{path.parent} has no readable manifest.json: it is missing, or no regular file"
-            )
-        try:
-            with open(path, "rb") as file:
-                return cls.from_json(file.read(_MAX_BYTES + 1))
-        except OSError as error:
-            raise BundleError(f"{path.parent} has no readable manifest.json: {error.strerror}") from None
-
-    @classmethod
     def from_json(cls, encoded: bytes) -> Manifest:
         """Raises BundleError when the bytes are no manifest of schema version 1."""
-        if len(encoded) > _MAX_BYTES:
-            raise BundleError(f"manifest.json is over the limit of {_MAX_BYTES} bytes")
+        if len(encoded) > MAX_MANIFEST_BYTES:
+            raise BundleError(f"manifest.json is over the limit of {MAX_MANIFEST_BYTES} bytes")
         try:
-            values = json.loads(encoded, parse_constant=_refuse_constant)
+            values = json.loads(encoded, parse_constant=_refuse_constant, parse_float=_finite)
         except (ValueError, RecursionError) as error:
             raise BundleError(f"manifest.json is not JSON: {error}") from None
         if not isinstance(values, dict):
@@ -166,7 +154,7 @@ class Manifest:
                 for path, entry in _get(values, "files", dict).items()
             },
             variants={
-                name: _variant(entry, f"variants[{name!r}]")
+                _plain(name, "a name of variants"): _variant(entry, f"variants[{name!r}]")
                 for name, entry in _get(values, "variants", dict).items()
             },
             golden=_get(values, "golden", dict, default={}),
@@ -181,8 +169,13 @@ def entries_of(root: Path, prefix: str = "", **what: Any) -> dict[str, FileEntry
     return {f"{prefix}{path}": FileEntry.of(file, **what) for path, file in files_under(root).items()}
 
 
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON number")
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no finite number")
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    return value if math.isfinite(value) else _refuse_constant(digits)
 
 
 def _get(values: Any, name: str, kind: type, where: str = "manifest.json", default: Any = None) -> Any:
@@ -206,9 +199,9 @@ def _plain(text: str, where: str) -> str:
 
 def _file_entry(entry: Any, where: str) -> FileEntry:
     size, digest = _get(entry, "bytes", int, where), _get(entry, "sha256", str, where)
-    if not 0 <= size < 2**40 or len(digest) != 64 or set(digest) - set("0123456789abcdef"):
+    if not 0 <= size <= MAX_FILE_BYTES or not re.fullmatch("[0-9a-f]{64}", digest):
         raise BundleError(
-            f"{where} needs bytes of 0 to 2**40 and a sha256 of 64 lower-case hexadecimal digits"
+            f"{where} needs bytes of 0 to {MAX_FILE_BYTES} and a sha256 of 64 lower-case hexadecimal digits"
         )
     optional = {"variant": str, "backend": str, "delegation": dict}
     return FileEntry(
@@ -230,9 +223,7 @@ def _outputs(outputs: dict[str, Any]) -> dict[str, Any]:
     if len(set(names)) != len(names):
         raise BundleError("outputs.attributes.names has a name twice")
     if taken := set(names) & {"path", "score", "error"}:
-        raise BundleError(
-            f"outputs.attributes.names may not contain {sorted(taken)}: they are columns already"
-        )
+        raise BundleError(f"outputs.attributes.names may not contain {sorted(taken)}: they are columns already")
     return outputs
 
 
@@ -244,9 +235,7 @@ def _check_golden(manifest: Manifest) -> None:
             raise BundleError(f"{where} is not among files; list it there with its sha256")
         for variant in _get(manifest.golden, path, dict):
             values = _get(expected, variant, list, where)
-            if len(values) != length or not all(
-                type(value) in (int, float) and math.isfinite(value) for value in values
-            ):
+            if len(values) != length or not all(type(v) in (int, float) and 0 <= v <= 1 for v in values):
                 raise BundleError(
-                    f"{where}[{variant!r}] must hold {length} numbers: score, then the attributes"
+                    f"{where}[{variant!r}] must hold {length} numbers in [0, 1]: score, then the attributes"
                 )

@@ -1,4 +1,4 @@
-"""From a file, a PIL image or an array to one upright 8-bit sRGB picture, within stated limits.
+"""From a file, its bytes, a PIL image or an array to one upright 8-bit sRGB picture, within stated limits.
 
 What happens to each kind of pixel, on purpose:
 
@@ -45,21 +45,35 @@ _UPRIGHT = {
 _ICC_MODELS = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK"}
 
 
+# A photo as every function here takes it: a path, the bytes of an encoded file, an image or an array.
+Photo = str | os.PathLike[str] | bytes | Image.Image | np.ndarray
+
+
 @dataclass(frozen=True)
 class PhotoLimits:
     """What a photo may cost before it is refused, so that a decompression bomb cannot take the machine down.
 
     Attributes:
-        max_pixels: width × height, checked from the header before any pixel is decoded. Decoding and
-            converting take up to about 16 bytes a pixel. The default is Pillow's own warning line; to go
-            beyond twice that, raise ``PIL.Image.MAX_IMAGE_PIXELS`` too.
+        max_pixels: width × height, checked from the header before any pixel is decoded. The default is Pillow's
+            own warning line; to go beyond twice that, raise ``PIL.Image.MAX_IMAGE_PIXELS`` too.
         max_bytes: size of the encoded file, which is read into memory whole.
         min_side: shortest side in pixels; below it there is nothing to see blur or noise in.
+        max_scans: passes over the picture that a JPEG may ask for. Each costs time for the whole picture and
+            may be a few bytes long; cameras and editors write about ten.
+
+    Raises:
+        ValueError: a limit that is no integer of 1 or more.
     """
 
     max_pixels: int = 89_478_485
     max_bytes: int = 128 * 1024 * 1024
     min_side: int = 16
+    max_scans: int = 100
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if type(value) is not int or value < 1:
+                raise ValueError(f"PhotoLimits.{name} is {value!r}; it must be an integer of 1 or more")
 
     def check_size(self, width: int, height: int) -> None:
         """Raises PhotoError when a ``width × height`` picture is outside the limits."""
@@ -73,16 +87,25 @@ class PhotoLimits:
                 f"{width}×{height} pixels is too small to be judged; each side needs at least {self.min_side}"
             )
 
+    def check_bytes(self, size: int) -> None:
+        """Raises PhotoError when an encoded photo of ``size`` bytes is over the limit."""
+        if size > self.max_bytes:
+            raise PhotoError(
+                f"the file has {size} bytes, over the limit of {self.max_bytes}; "
+                "shrink it or raise PhotoLimits.max_bytes"
+            )
 
-def open_photo(path: str | os.PathLike[str], limits: PhotoLimits | None = None) -> Image.Image:
-    """Read a photo file as an upright 8-bit sRGB image (mode ``RGB``).
+
+def open_photo(photo: str | os.PathLike[str] | bytes, limits: PhotoLimits | None = None) -> Image.Image:
+    """Read a photo file, or the bytes of one, as an upright 8-bit sRGB image (mode ``RGB``).
 
     Raises:
         PhotoError: the file is missing, unreadable, no regular file, of no supported format, damaged or
             outside ``limits``.
     """
     limits = limits or PhotoLimits()
-    encoded = _read_regular_file(path, limits.max_bytes)
+    encoded = photo if isinstance(photo, bytes) else _read_regular_file(photo, limits)
+    limits.check_bytes(len(encoded))
     try:
         image = Image.open(io.BytesIO(encoded), formats=FORMATS)
     except Image.UnidentifiedImageError:
@@ -92,21 +115,23 @@ def open_photo(path: str | os.PathLike[str], limits: PhotoLimits | None = None) 
         raise PhotoError(f"refused by Pillow: {one_line(error)}") from None
     except Exception as error:  # Pillow's readers raise nearly anything on damaged headers
         raise PhotoError(f"the picture's header cannot be read: {one_line(error)}") from error
+    # The marker cannot occur inside a scan, where every byte FF is followed by 00 or a restart marker.
+    if image.format in ("JPEG", "MPO") and (scans := encoded.count(b"\xff\xda")) > limits.max_scans:
+        raise PhotoError(f"a JPEG of {scans} scans, over the limit of {limits.max_scans}: PhotoLimits.max_scans")
     return load_photo(image, limits)
 
 
-def load_photo(
-    photo: str | os.PathLike[str] | Image.Image | np.ndarray, limits: PhotoLimits | None = None
-) -> Image.Image:
+def load_photo(photo: Photo, limits: PhotoLimits | None = None) -> Image.Image:
     """Any photo that pocketiqa accepts, within ``limits``, as an upright 8-bit sRGB image.
 
     Args:
-        photo: a path, a PIL image of any mode, or a uint8 array of shape H×W×3 in RGB order.
+        photo: a path, the bytes of an encoded file, a PIL image of any mode, or a uint8 array of shape H×W×3 in
+            RGB order.
 
     Raises:
         PhotoError: the photo is unreadable, of a wrong type or outside ``limits``.
     """
-    if isinstance(photo, (str, os.PathLike)):
+    if isinstance(photo, (str, os.PathLike, bytes)):
         return open_photo(photo, limits)
     limits = limits or PhotoLimits()
     if isinstance(photo, Image.Image):
@@ -128,7 +153,8 @@ def to_rgb(photo: Image.Image | np.ndarray) -> Image.Image:
         return _from_array(photo)
     if not isinstance(photo, Image.Image):
         raise PhotoError(
-            f"a photo is a path, a PIL image or a uint8 array of shape H×W×3, not {type(photo).__name__}"
+            "a photo is a path, the bytes of a file, a PIL image or a uint8 array of shape H×W×3, not "
+            f"{type(photo).__name__}"
         )
     try:
         photo.load()
@@ -143,7 +169,7 @@ def to_rgb(photo: Image.Image | np.ndarray) -> Image.Image:
         raise PhotoError(f"the picture cannot be decoded: {one_line(error)}") from error
 
 
-def _read_regular_file(path: str | os.PathLike[str], max_bytes: int) -> bytes:
+def _read_regular_file(path: str | os.PathLike[str], limits: PhotoLimits) -> bytes:
     """The file's bytes. Opened without blocking and checked on the open handle: a FIFO must not hang us."""
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:
@@ -152,11 +178,7 @@ def _read_regular_file(path: str | os.PathLike[str], max_bytes: int) -> bytes:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
                 raise PhotoError("not a regular file")
-            if status.st_size > max_bytes:
-                raise PhotoError(
-                    f"the file has {status.st_size} bytes, over the limit of {max_bytes}; "
-                    "shrink it or raise PhotoLimits.max_bytes"
-                )
+            limits.check_bytes(status.st_size)
             return file.read(status.st_size)
     except IsADirectoryError:
         raise PhotoError("a directory, not a photo; name the photos in it") from None
@@ -181,7 +203,7 @@ def _split_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
     """The colour as L, RGB or CMYK, still in its own colour space, and the opacity as L if there is any."""
     mode = image.mode
     if mode.startswith("I;16"):
-        return _grey_from_array(np.asarray(image).astype(np.float64) / 257), None
+        return _grey_from_array(np.asarray(image).astype(np.float32) / 257), None
     if mode in ("I", "F"):
         return _grey_from_array(_scale_wide_grey(np.asarray(image))), None
     if mode in ("La", "RGBa"):
@@ -194,9 +216,7 @@ def _split_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
     if image.mode == "1":
         return image.convert("L"), None
     if image.mode == "LAB":
-        transform = ImageCms.buildTransform(
-            ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), "LAB", "RGB"
-        )
+        transform = ImageCms.buildTransform(ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), "LAB", "RGB")
         return ImageCms.applyTransform(image, transform), None
     if image.mode in _ICC_MODELS:
         return image, None
@@ -204,20 +224,22 @@ def _split_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
 
 
 def _scale_wide_grey(values: np.ndarray) -> np.ndarray:
-    """A 32-bit integer or float plane, H×W, scaled to [0, 255]; the module's docstring gives the rule."""
+    """A 32-bit integer or float plane, H×W, as float32 in [0, 255]; the module's docstring gives the rule."""
     if np.issubdtype(values.dtype, np.integer):
         full = 65535 if values.max() <= 65535 else np.iinfo(np.int32).max
-        return values.astype(np.float64) * (255 / full)
-    if not np.isfinite(values).all():
+        return values.astype(np.float32) * np.float32(255 / full)
+    most = values.max()
+    if not (np.isfinite(most) and np.isfinite(values.min())):  # NaN passes through both
         raise PhotoError("a float picture holds NaN or infinity; pixels must be finite")
     for full in (1, 255, 65535):
-        if values.max() <= full:
-            return values.astype(np.float64) * (255 / full)
-    raise PhotoError(f"a float picture reaches {values.max():g}; scale it to [0, 1], [0, 255] or [0, 65535]")
+        if most <= full:
+            return values * np.float32(255 / full)
+    raise PhotoError(f"a float picture reaches {most:g}; scale it to [0, 1], [0, 255] or [0, 65535]")
 
 
 def _grey_from_array(values: np.ndarray) -> Image.Image:
-    return Image.fromarray(np.clip(np.rint(values), 0, 255).astype(np.uint8))
+    np.rint(values, out=values)
+    return Image.fromarray(np.clip(values, 0, 255, out=values).astype(np.uint8))
 
 
 def _to_srgb(colour: Image.Image, profile_bytes: bytes | None) -> Image.Image:
@@ -228,9 +250,7 @@ def _to_srgb(colour: Image.Image, profile_bytes: bytes | None) -> Image.Image:
             fits = profile.profile.xcolor_space.strip() == _ICC_MODELS[colour.mode]
             # Most files carry a copy of sRGB itself: converting it would cost time and only add rounding.
             if fits and not (profile.profile.profile_description or "").startswith("sRGB"):
-                return ImageCms.profileToProfile(
-                    colour, profile, ImageCms.createProfile("sRGB"), outputMode="RGB"
-                )
+                return ImageCms.profileToProfile(colour, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
         except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
             pass  # a broken profile says nothing about the pixels: read them as sRGB
     return colour.convert("RGB")

@@ -15,7 +15,8 @@ def find_photos(paths: list[str], recursive: bool) -> tuple[list[str], int]:
     """Expand folders into their photos, sorted by name; other paths stay as they are, existing or not.
 
     Inside a folder, hidden files are passed over in silence and files with another suffix are counted. Links
-    to folders are not followed.
+    to folders are not followed. A folder that cannot be listed stands among the photos, so that scoring it says
+    why.
 
     Returns:
         The photos' paths, and how many files were passed over for their suffix.
@@ -26,10 +27,20 @@ def find_photos(paths: list[str], recursive: bool) -> tuple[list[str], int]:
         if not os.path.isdir(path):
             photos.append(path)
             continue
-        for folder, subfolders, names in os.walk(path):
-            subfolders[:] = sorted(name for name in subfolders if recursive and not name.startswith("."))
-            visible = sorted(name for name in names if not name.startswith("."))
-            taken = [name for name in visible if os.path.splitext(name)[1].lower() in SUFFIXES]
+        folders = [path]  # and not os.walk, which in Python 3.11 recurses and fails in very deep folders
+        while folders:
+            folder = folders.pop()
+            try:
+                visible = sorted(name for name in os.listdir(folder) if not name.startswith("."))
+            except OSError:
+                photos.append(folder)
+                continue
+            below = {name for name in visible if os.path.isdir(os.path.join(folder, name))}
+            files = [name for name in visible if name not in below]
+            taken = [name for name in files if os.path.splitext(name)[1].lower() in SUFFIXES]
             photos += [os.path.join(folder, name) for name in taken]
-            skipped += len(visible) - len(taken)
+            skipped += len(files) - len(taken)
+            if recursive:
+                inside = [os.path.join(folder, name) for name in sorted(below, reverse=True)]
+                folders += [path for path in inside if not os.path.islink(path)]
     return photos, skipped

@@ -18,7 +18,6 @@ reduction; bicubic has a = −0.5) and rounded back to 8 bits. A view is either
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -26,7 +25,7 @@ import numpy as np
 from PIL import Image
 
 from pocketiqa.errors import BundleError
-from pocketiqa.photo import PhotoLimits, load_photo, open_photo, to_rgb
+from pocketiqa.photo import Photo, PhotoLimits, load_photo, open_photo, to_rgb
 
 __all__ = ["PhotoLimits", "PreprocessSpec", "open_photo", "preprocess", "to_rgb"]
 
@@ -125,14 +124,15 @@ class PreprocessSpec:
 
 
 def preprocess(
-    photo: str | os.PathLike[str] | Image.Image | np.ndarray,
+    photo: Photo,
     spec: PreprocessSpec,
     limits: PhotoLimits | None = None,
 ) -> np.ndarray:
     """The student's input for one photo.
 
     Args:
-        photo: a path, a PIL image of any mode, or a uint8 array of shape H×W×3 in RGB order.
+        photo: a path, the bytes of an encoded file, a PIL image of any mode, or a uint8 array of shape H×W×3 in
+            RGB order.
         spec: of the program that will read the tensor.
         limits: what a photo may cost; the defaults of ``PhotoLimits``.
 

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from pocketiqa.errors import BundleError, RuntimeUnavailable, one_line
+from pocketiqa.manifest import MAX_FILE_BYTES
 from pocketiqa.threadpool import LOCK, PROGRAMS, ThreadPool, set_threads, survive_fork
 
 RUNTIMES = {"executorch-numpy-runtime": "executorch_numpy_runtime", "executorch": "executorch"}
@@ -107,9 +108,7 @@ class Program(ABC):
                     self._open()
                 return tuple(self._execute(method, inputs))
             except Exception as error:  # either runtime raises types of its own
-                raise RuntimeUnavailable(
-                    f"{self.runtime_name} failed in {method!r}: {one_line(error)}"
-                ) from error
+                raise RuntimeUnavailable(f"{self.runtime_name} failed in {method!r}: {one_line(error)}") from error
 
     @abstractmethod
     def _open(self) -> None:
@@ -127,8 +126,7 @@ class _NumpyRuntimeProgram(Program):
         self.method_names = set(self._program.method_names)
         signature = self._program.load_method("forward").metadata
         self.inputs, self.outputs = (
-            [_tensor(item["shape"], item["scalar_type"]) for item in signature[side]]
-            for side in ("inputs", "outputs")
+            [_tensor(item["shape"], item["scalar_type"]) for item in signature[side]] for side in ("inputs", "outputs")
         )
 
     def _execute(self, method: str, inputs: list[np.ndarray]) -> list[np.ndarray]:
@@ -160,9 +158,7 @@ class _ExecutorchProgram(Program):
 
 def installed_runtimes() -> dict[str, str]:
     """Package name and version of each supported runtime that is installed, in order of preference."""
-    return {
-        package: version(package) for package, module in RUNTIMES.items() if importlib.util.find_spec(module)
-    }
+    return {package: version(package) for package, module in RUNTIMES.items() if importlib.util.find_spec(module)}
 
 
 def load_program(
@@ -200,13 +196,17 @@ def load_program(
 
 
 def read_program(path: Path) -> bytes:
-    """A program file's bytes; raises BundleError when it cannot be read."""
-    if not path.is_file():
+    """A program file's bytes; raises BundleError when it cannot be read, or is over 256 MiB."""
+    if not os.path.isfile(path):
         raise BundleError(f"{path} cannot be read: it is missing, or no regular file")
     try:
-        return path.read_bytes()
+        with open(path, "rb") as file:
+            content = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         raise BundleError(f"{path} cannot be read: {error.strerror}") from None
+    if len(content) > MAX_FILE_BYTES:
+        raise BundleError(f"{path} is over the limit of {MAX_FILE_BYTES} bytes for a program")
+    return content
 
 
 def _choose(preferred: str | None) -> str:

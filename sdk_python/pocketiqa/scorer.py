@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from pocketiqa.bundle import Bundle
 from pocketiqa.errors import BundleError, PhotoError, RuntimeUnavailable, one_line
+from pocketiqa.photo import Photo
 from pocketiqa.preprocess import PhotoLimits, PreprocessSpec, preprocess
 from pocketiqa.runtime import Program, load_program
 
@@ -30,7 +30,7 @@ class Result:
     """What one photo got.
 
     Attributes:
-        path: of the photo, or None for an image or array.
+        path: of the photo, or None for bytes, an image or an array.
         score: overall quality in [0, 1], higher is better; None when ``error`` is set.
         attributes: by name, each in [0, 1], higher is better (noise 1: noise-free); empty with ``error``.
         map: float32 h×w in [0, 1], local quality over the whole photo; None where the program has none.
@@ -58,7 +58,7 @@ class Scorer:
     pickling, which loads the program again.
 
     Args:
-        bundle: a bundle's folder, an opened ``Bundle``, or None for the one shipped in this package.
+        bundle: a bundle's folder or packed file, an opened ``Bundle``, or None for the one shipped in this package.
         variant: which of the bundle's ``.pte`` programs.
         threads: worker threads of the process's pool (shared by all scorers); None leaves it to the runtime.
         limits: what a photo may cost before it is refused.
@@ -94,8 +94,9 @@ class Scorer:
         """Of the attributes in each result, in order."""
         return self.bundle.manifest.attribute_names
 
-    def __call__(self, photo: str | os.PathLike[str] | Image.Image | np.ndarray) -> Result:
-        """Score one photo: a path, a PIL image, or a uint8 array of shape H×W×3 in RGB order.
+    def __call__(self, photo: Photo) -> Result:
+        """Score one photo: a path, the bytes of an encoded file, a PIL image, or a uint8 array of shape H×W×3 in
+        RGB order.
 
         Raises:
             PhotoError: the photo is unreadable, of a wrong type or outside the limits.
@@ -114,7 +115,7 @@ class Scorer:
             runtime=self.runtime_name,
         )
 
-    def batch(self, photos: Iterable[str | os.PathLike[str] | Image.Image | np.ndarray]) -> Iterator[Result]:
+    def batch(self, photos: Iterable[Photo]) -> Iterator[Result]:
         """Score photos one by one as they arrive; a photo that cannot be scored gets an ``error``."""
         for photo in photos:
             try:

@@ -12,7 +12,7 @@ Bounds, and why these:
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -64,9 +64,7 @@ class Verification:
             )
         if self.parity:
             lines += [f"int8 against fp32 on {self.source}", str(self.parity)]
-            lines.append(
-                "mean |Δ| of " + ", ".join(f"{name} {gap:.4f}" for name, gap in self.attributes.items())
-            )
+            lines.append("mean |Δ| of " + ", ".join(f"{name} {gap:.4f}" for name, gap in self.attributes.items()))
         lines += [f"left out: {name}: {reason}" for name, reason in self.failed.items()]
         lines += [f"BROKEN: {line}" for line in self.broken] or ["sound"]
         return "\n".join(lines)
@@ -81,7 +79,7 @@ def verify_bundle(
     """Check a bundle.
 
     Args:
-        path: the bundle's folder.
+        path: the bundle's folder or packed file.
         images: photos to compare int8 with fp32 on; the golden photos otherwise.
         thresholds: for that comparison.
         progress: wraps the loops over photos, e.g. ``tqdm``.
@@ -108,7 +106,7 @@ def verify_bundle(
         return found
     found.runtime = next(iter(scorers.values())).runtime_name
     golden = {
-        variant: _score(scorer, {name: bundle.root / name for name in bundle.golden}, progress, found)
+        variant: _score(scorer, {name: bundle.read(name) for name in bundle.golden}, progress, found)
         for variant, scorer in scorers.items()
     }
     _check_golden(found, bundle, golden)
@@ -129,7 +127,7 @@ def verify_bundle(
 
 def _score(
     scorer: Scorer,
-    photos: dict[str, Path],
+    photos: Mapping[str, Path | bytes],
     progress: Callable[[Iterable[Any]], Iterable[Any]],
     found: Verification,
 ) -> dict[str, np.ndarray]:
@@ -149,9 +147,7 @@ def _expected(bundle: Bundle, variant: str) -> dict[str, np.ndarray]:
 
 def _check_golden(found: Verification, bundle: Bundle, golden: dict[str, dict[str, np.ndarray]]) -> None:
     if not bundle.golden:
-        found.broken.append(
-            "the bundle has no golden photos: nothing shows that its programs score as exported"
-        )
+        found.broken.append("the bundle has no golden photos: nothing shows that its programs score as exported")
     for name in bundle.golden:
         if name in found.failed:
             found.broken.append(f"golden photo {name} cannot be scored: {found.failed[name]}")
@@ -171,9 +167,7 @@ def _check_golden(found: Verification, bundle: Bundle, golden: dict[str, dict[st
         }
         for name, gap in zip(common, gaps.max(axis=1)):
             if gap > bound:
-                found.broken.append(
-                    f"{variant} on {name} is {gap:.4f} from its golden scores (bound {bound:g})"
-                )
+                found.broken.append(f"{variant} on {name} is {gap:.4f} from its golden scores (bound {bound:g})")
 
 
 def _compare(

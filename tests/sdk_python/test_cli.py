@@ -126,7 +126,16 @@ def test_names_with_newlines_commas_and_wrong_bytes_survive_csv(
         (["score", "{album}", "--bundle", "{bundle}", "-o", "{tmp}/none/scores.csv"], "a folder that exists"),
         (["score", "{album}", "--bundle", "{bundle}", "-o", "{tmp}"], "name a file"),
         (["score", "{album}", "--bundle", "{bundle}", "-o", "{album}/coffee.jpg"], "one of the photos"),
+        (["score", "{album}", "--bundle", "{bundle}", "-o", "/dev/null"], "no regular file"),
+        (["score", "{album}", "--bundle", "{long}"], "not a folder"),
         (["inspect", "{tmp}/none.pte"], "cannot be read"),
+        (["inspect", "{long}"], "cannot be read"),
+        (["inspect", "{huge}"], "over the limit"),
+        (["verify", "{huge}"], "not a folder or packed file"),
+        (["pack", "{bundle}", "{tmp}"], "no regular file"),
+        (["unpack", "{album}/coffee.jpg", "{tmp}/new"], "not a folder or packed file"),
+        (["unpack", "{bundle}", "{tmp}"], "exists already"),
+        (["score", "{hollow}", "--bundle", "{bundle}"], "no photos there"),
         (["inspect", "{album}/coffee.jpg"], "not an ExecuTorch program"),
         (["verify", "{album}"], "no readable manifest.json"),
         (["verify", "{bundle}", "--images", "{tmp}/none"], "is no folder"),
@@ -143,7 +152,11 @@ def test_a_mistake_is_one_line_and_exits_2(
 ) -> None:
     (tmp_path / "hollow").mkdir()
     before = (album / "coffee.jpg").read_bytes()
-    filled = [part.format(album=album, bundle=tiny_bundle, tmp=tmp_path) for part in arguments]
+    with open(tmp_path / "huge.pte", "wb") as file:
+        file.truncate(300 * 1024**2)
+    places = {"album": album, "bundle": tiny_bundle, "tmp": tmp_path, "hollow": tmp_path / "hollow"}
+    places |= {"long": "x" * 5000, "huge": tmp_path / "huge.pte"}
+    filled = [part.format(**places) for part in arguments]
     assert main(filled) == 2
     error = capsys.readouterr().err
     assert reason in error and error.startswith("pocketiqa: ") and error.count("\n") == 1
@@ -200,3 +213,75 @@ def test_the_installed_command_keeps_the_runtimes_chatter_to_itself(album: Path,
     assert done.returncode == 0
     assert len(done.stdout.splitlines()) == 2
     assert [line for line in done.stderr.splitlines() if not line.startswith("pocketiqa: ")] == []
+
+
+def test_a_bundle_is_packed_and_unpacked_by_command(tiny_bundle: Path, tmp_path: Path) -> None:
+    packed, folder = str(tmp_path / "tiny.pocketiqa"), str(tmp_path / "folder")
+    assert main(["pack", str(tiny_bundle), packed]) == 0
+    assert main(["inspect", packed]) == 0
+    assert main(["unpack", packed, folder]) == 0
+    assert main(["verify", folder]) == 0
+
+
+COMMAND = [sys.executable, "-c", "import sys; from pocketiqa.cli import main; sys.exit(main())"]
+
+
+@pytest.fixture
+def hollow_bundle(tiny_bundle: Path, tmp_path: Path) -> str:
+    """A bundle without programs: commands in processes of their own need not import a runtime for it."""
+    values = json.loads((tiny_bundle / "manifest.json").read_bytes())
+    values |= {"files": {}, "variants": {}, "golden": {}, "notes": ["|Δ| is nothing"]}
+    (tmp_path / "hollow").mkdir()
+    (tmp_path / "hollow" / "manifest.json").write_text(json.dumps(values))
+    return str(tmp_path / "hollow")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="the system has no /dev/full")
+def test_a_full_disk_behind_standard_output_is_one_line(hollow_bundle: str) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [*COMMAND, "inspect", hollow_bundle], stdout=full, stderr=subprocess.PIPE, text=True, timeout=300
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith("pocketiqa: ") and done.stderr.count("\n") == 1
+
+
+def test_a_reader_that_leaves_ends_the_command_in_silence(hollow_bundle: str) -> None:
+    process = subprocess.Popen(
+        [*COMMAND, "inspect", hollow_bundle, "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    process.stdout.close()
+    assert process.wait(timeout=300) == 1 and process.stderr.read() == b""
+
+
+def test_a_terminal_without_greek_still_gets_its_report(hollow_bundle: str) -> None:
+    done = subprocess.run(
+        [*COMMAND, "inspect", hollow_bundle],
+        capture_output=True,
+        timeout=300,
+        env={**os.environ, "PYTHONIOENCODING": "ascii", "POCKETIQA_RUNTIME_LOG": "1"},
+    )
+    assert done.returncode == 0 and b"|\\u0394|" in done.stdout
+
+
+def test_words_of_a_hostile_manifest_cannot_steer_the_terminal(
+    tiny_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    copy = Path(shutil.copytree(tiny_bundle, tmp_path / "copy"))
+    values = json.loads((copy / "manifest.json").read_bytes())
+    values |= {"exporter": {"\x1b[2J\ud800": "\x1b]0;owned\x07"}, "notes": ["\x1b[1A" * 10], "licence": "a\nb"}
+    (copy / "manifest.json").write_text(json.dumps(values))
+    assert main(["inspect", str(copy)]) == 0
+    assert not set(capsys.readouterr().out) & {"\x1b", "\x07", "\ud800"}
+
+
+@pytest.mark.parametrize(("error", "status"), [(MemoryError(), 1), (KeyboardInterrupt(), 130), (RecursionError(), 2)])
+def test_what_stops_a_command_is_one_line(
+    tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture, error: Exception, status: int
+) -> None:
+    def stopped(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("pocketiqa.cli.inspect_bundle", stopped)
+    assert main(["inspect", str(tiny_bundle)]) == status
+    assert capsys.readouterr().err.count("\n") == 1

@@ -91,6 +91,13 @@ MISTAKES = [
     ("golden.golden/a.png.int8", [0.5], "3 numbers"),
     ("golden.golden/a.png.int8", [0.5, "0.6", 0.7], "3 numbers"),
     ("golden.golden/a.png", 1, "must be an object"),
+    ("golden.golden/a.png.int8", [0.5, 10**400, 0.7], "3 numbers"),
+    ("golden.golden/a.png.int8", [0.5, 1.1, 0.7], "in [0, 1]"),
+    ("golden.golden/a.png.int8", [0.5, True, 0.7], "3 numbers"),
+    ("files.golden/a.png.bytes", 256 * 1024**2 + 1, "bytes of 0 to"),
+    ("files.golden/a.png.sha256", "0" * 63 + "\n", "64 lower-case hexadecimal"),
+    ("variants.int8.path", "x/" * 120 + "y", "not allowed"),
+    ("variants.\x1b[2J", {"path": "a", "backend": "b"}, "letters, digits"),
     ("notes", "none", "must be a list"),
 ]
 
@@ -115,7 +122,8 @@ def test_every_mistake_is_one_line_that_names_its_field(field: str, value: Any, 
 
 @pytest.mark.parametrize(
     "encoded",
-    [b"", b"{", b"[]", b"null", b"\xff\xfe", b'{"schema_version": NaN}', b"[" * 100_000, b" " * 5_000_000],
+    [b"", b"{", b"[]", b"null", b"\xff\xfe", b'{"schema_version": NaN}', b'{"a": 1e999}', b"9" * 5000,
+     b"[" * 100_000, b" " * 5_000_000],
 )
 def test_what_is_no_json_object_is_refused(encoded: bytes) -> None:
     with pytest.raises(BundleError, match=r"manifest\.json"):

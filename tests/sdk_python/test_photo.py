@@ -274,6 +274,38 @@ def test_a_decompression_bomb_is_refused_before_it_is_decoded(tmp_path: Path) ->
         open_photo(tmp_path / "bomb.png")
 
 
+def test_a_small_jpeg_of_a_thousand_passes_is_refused_before_it_costs_minutes(coffee: Image.Image) -> None:
+    file = io.BytesIO()
+    coffee.save(file, "JPEG", progressive=True)
+    content = file.getvalue()
+    begin = content.rindex(b"\xff\xda")
+    last_scan = content[begin:-2]
+    with pytest.raises(PhotoError, match="over the limit of 100"):
+        open_photo(content[:begin] + last_scan * 1000 + b"\xff\xd9")
+    assert open_photo(content[:begin] + last_scan * 20 + b"\xff\xd9").size == coffee.size
+
+
+@pytest.mark.parametrize("name", ["max_pixels", "max_bytes", "min_side", "max_scans"])
+@pytest.mark.parametrize("value", [0, -1, 1.5, "many", True, None])
+def test_a_limit_that_limits_nothing_is_refused(name: str, value: object) -> None:
+    with pytest.raises(ValueError, match="integer of 1 or more"):
+        PhotoLimits(**{name: value})
+
+
+def test_the_bytes_of_a_file_are_the_photo(coffee: Image.Image) -> None:
+    file = io.BytesIO()
+    coffee.save(file, "PNG")
+    assert np.array_equal(pixels(load_photo(file.getvalue())), pixels(coffee))
+    with pytest.raises(PhotoError, match="bytes, over the limit of 100"):
+        load_photo(file.getvalue(), PhotoLimits(max_bytes=100))
+
+
+def test_damaged_exif_leaves_the_photo_as_it_is(coffee: Image.Image, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = coffee.copy()
+    monkeypatch.setattr(image, "getexif", lambda: 1 / 0)
+    assert np.array_equal(pixels(to_rgb(image)), pixels(coffee))
+
+
 def test_limits_can_be_set_and_hold_for_every_kind_of_photo(coffee: Image.Image, tmp_path: Path) -> None:
     coffee.save(tmp_path / "photo.png")
     for photo in (tmp_path / "photo.png", coffee, np.array(coffee)):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -50,3 +53,35 @@ def test_a_link_that_leads_back_up_is_no_endless_walk(folder: Path) -> None:
 def test_named_paths_are_kept_as_given_existing_or_not(folder: Path) -> None:
     given = ["missing.jpg", str(folder / "notes.txt")]
     assert find_photos(given, recursive=False) == (given, 0)
+
+
+def test_a_folder_that_cannot_be_listed_stands_among_the_photos(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listdir = os.listdir
+
+    def refusing(path: str) -> list[str]:
+        if str(path).endswith("deep"):
+            raise PermissionError(13, "Permission denied", path)
+        return listdir(path)
+
+    monkeypatch.setattr("os.listdir", refusing)
+    photos, _ = find_photos([str(folder)], recursive=True)
+    assert names(folder, photos) == ["a.png", "b.JPG", "bare", "deep"]
+
+
+def test_folders_a_thousand_deep_are_walked() -> None:
+    # Python 3.11's own cleaning up recurses too, and fails.
+    root, here = tempfile.mkdtemp(), os.getcwd()
+    try:
+        os.chdir(root)
+        for _ in range(1200):
+            os.mkdir("d")
+            os.chdir("d")
+        Path("photo.jpg").touch()
+        os.chdir(here)
+        photos, _ = find_photos([root], recursive=True)
+        assert len(photos) == 1 and photos[0].endswith("d/photo.jpg")
+    finally:
+        os.chdir(here)
+        subprocess.run(["rm", "-rf", root], check=True)
