@@ -59,4 +59,5 @@ def privileged_scores(scores: np.ndarray, weights: np.ndarray | None = None) -> 
     Returns:
         float64 n, never rising.
     """
-    return isotonic_regression(np.asarray(scores, dtype=np.float64), weights=weights, increasing=False).x
+    falling = isotonic_regression(np.asarray(scores, dtype=np.float64), weights=weights, increasing=False).x
+    return np.ascontiguousarray(falling)

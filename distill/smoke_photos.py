@@ -17,11 +17,11 @@ from distill.degradations import degrade
 from distill.mos_sets import MosSetError
 
 _SIDE = 160
-_FAULTS = ((None, 0), ("gaussian_blur", 4), ("white_noise", 5), ("jpeg", 5))
+_FAULTS = ((None, 0), ("gaussian_blur", 4), ("jpeg", 5))
 
 
 def write_smoke_photos(folder: Path) -> tuple[Path, Path]:
-    """Write 6 pristine photos and 24 scored ones below ``folder``.
+    """Write 2 pristine photos and 12 scored ones, of four others, below ``folder``.
 
     Returns:
         The folder of pristine photos, and the folder with ``scores.csv``.
@@ -34,18 +34,16 @@ def write_smoke_photos(folder: Path) -> tuple[Path, Path]:
         from sklearn.datasets import load_sample_image
     except ImportError as error:
         raise MosSetError(f"--preset smoke uses photos of scikit-image and scikit-learn: {error}") from None
-    photos = {name: getattr(skimage.data, name)() for name in ("astronaut", "coffee", "chelsea", "rocket")}
-    photos |= {name: load_sample_image(f"{name}.jpg") for name in ("china", "flower")}
+    scenes = {name: getattr(skimage.data, name)() for name in ("astronaut", "coffee", "chelsea", "rocket")}
+    untouched = {name: load_sample_image(f"{name}.jpg") for name in ("china", "flower")}
     pristine, scored = folder / "pristine", folder / "scored"
     for place in (pristine, scored):
         place.mkdir(parents=True, exist_ok=True)
+    for name, pixels in untouched.items():
+        _small(pixels).save(pristine / f"{name}.png")
     rows = [("name", "score", "source")]
-    for number, (name, pixels) in enumerate(photos.items()):
-        picture = Image.fromarray(pixels)
-        picture.thumbnail((2 * _SIDE, 2 * _SIDE), Image.Resampling.LANCZOS)
-        picture = picture.crop((0, 0, _SIDE, _SIDE))
-        picture.save(pristine / f"{name}.png")
-        image = torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None].float() / 255
+    for number, (name, pixels) in enumerate(scenes.items()):
+        image = torch.from_numpy(np.array(_small(pixels))).permute(2, 0, 1)[None].float() / 255
         for kind, level in _FAULTS:
             worse = image if kind is None else degrade(image, kind, level, number)
             file = f"{name}-{kind or 'clean'}.png"
@@ -54,3 +52,9 @@ def write_smoke_photos(folder: Path) -> tuple[Path, Path]:
     with (scored / "scores.csv").open("w", newline="") as stream:
         csv.writer(stream).writerows(rows)
     return pristine, scored
+
+
+def _small(pixels: np.ndarray) -> Image.Image:
+    picture = Image.fromarray(pixels)
+    picture.thumbnail((2 * _SIDE, 2 * _SIDE), Image.Resampling.LANCZOS)
+    return picture.crop((0, 0, _SIDE, _SIDE))

@@ -109,6 +109,12 @@ class Heads(nn.Module):
         score_map = by_position[0][:, :1] - means[0][:, :1] + logits[:, :1, None, None]
         return logits, score_map
 
+    def linear(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """The heads as one linear layer over ``Student.features``: what ``set_linear`` takes, with gradients."""
+        local = torch.stack([head.weight[:, :, 0, 0] for head in self.local], dim=1)
+        early = self.early.weight.unflatten(1, (len(self.local), EARLY_WIDTH))
+        return torch.cat([local, early], dim=2).flatten(1), self.early.bias
+
     @torch.no_grad()
     def set_linear(self, weight: torch.Tensor, bias: torch.Tensor) -> None:
         """Take a linear layer over ``Student.features``: weight 7×(views·``WIDTH``), bias 7."""

@@ -41,7 +41,7 @@ class TeacherRunConfig:
         pristine: folders of undistorted photos, for stage A.
         mos_set: names of MOS sets, for stage B.
         mos_folder: where each of them lies.
-        preset: ``smoke`` runs both stages to their end in a minute, on six photos that packages carry.
+        preset: ``smoke`` runs both stages to their end in a minute, on photos that packages carry.
         keep_start: share of the starting image tower in the final one (WiSE-FT), 0 to 1.
         seed: of every draw.
         teacher: which one.
@@ -66,7 +66,7 @@ class TeacherRunConfig:
 
 
 def smoke(config: TeacherRunConfig) -> TeacherRunConfig:
-    """The same run in small: six photos, three steps a stage, every switch on."""
+    """The same run in small: a few photos, three steps a stage, every switch on."""
     pristine, scored = write_smoke_photos(config.run / "photos")
     steps = TrainerConfig(steps=3, batch=2, rate=1e-4, every=3)
     return replace(

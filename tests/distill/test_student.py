@@ -54,6 +54,7 @@ def test_the_heads_are_one_linear_layer_over_the_pooled_features(photos: dict[st
     with torch.no_grad():
         expected = torch.sigmoid(student.features(views).reshape(1, -1) @ weight.t() + bias)
         assert torch.allclose(student(views)[0], expected, atol=1e-5)
+        assert all(map(torch.equal, student.heads.linear(), (weight, bias)))
 
 
 def test_a_blurred_photo_scores_below_the_sharp_one(student: Student, photos: dict[str, np.ndarray]) -> None:

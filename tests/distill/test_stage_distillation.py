@@ -1,0 +1,126 @@
+"""Stage C at a small size: every term reaches what it should teach, vanishes at weight 0, and can be learnt."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from distill.degradations import degrade
+from distill.degraded_photos import CLEAN, Rung, attribute_targets
+from distill.stage_distillation import DistillationConfig, DistillationStage, Lesson
+from distill.student import Student
+from distill.teacher import Teacher
+
+TERMS = [field.name for field in fields(DistillationConfig) if field.type == "float" and field.name != "trunk_rate"]
+ALL = DistillationConfig(**dict.fromkeys(TERMS, 1.0))
+TOWARDS_THE_START = "keep_features"  # zero, and without a gradient, until the trunk has moved
+
+
+@pytest.fixture(scope="module")
+def rungs() -> list[Rung]:
+    scored = [Rung(Path(f"scored {number}"), CLEAN, 0, 0) for number in range(4)]
+    ladder = [Rung(Path("pristine"), "gaussian_blur", level, 0) for level in (1, 3, 5)]
+    return [*scored, Rung(Path("pristine"), CLEAN, 0, 0), *ladder]
+
+
+@pytest.fixture(scope="module")
+def lesson(rungs: list[Rung], photos: dict[str, np.ndarray]) -> Lesson:
+    picture = torch.from_numpy(photos["chelsea"][60:124, 120:184].copy()).permute(2, 0, 1)[None].float() / 255
+    images = [picture.roll(8 * row, -1) for row in range(4)] + [
+        degrade(picture, rung.kind, rung.level, 0) if rung.level else picture for rung in rungs[4:]
+    ]
+    generator = torch.Generator().manual_seed(0)
+    attributes = torch.from_numpy(attribute_targets(rungs))
+    attributes[:4] = torch.nan
+    return Lesson(
+        rungs=rungs,
+        views=lambda row: images[row].expand(2, -1, -1, -1).contiguous().numpy(),
+        embedding=torch.nn.functional.normalize(torch.randn(8, 32, generator=generator), dim=1),
+        mos=torch.tensor([0.1, 0.4, 0.6, 0.9, *[torch.nan] * 4]),
+        attributes=attributes,
+        sources=np.array(["a"] * 4 + ["ladders"] * 4),
+        held_out=np.array([False] * 3 + [True] + [False] * 2 + [True] * 2),
+    )
+
+
+def stage_of(lesson: Lesson, teacher: Teacher, config: DistillationConfig) -> DistillationStage:
+    torch.manual_seed(0)
+    return DistillationStage(Student().eval(), lesson, teacher.text(), "both", config)
+
+
+def batch_of(stage: DistillationStage) -> dict[str, torch.Tensor]:
+    return stage.load([0, 1, 2, 4, 6, 7], seed=0)
+
+
+def test_every_term_is_positive_and_reaches_the_trunk_alone_and_together(lesson: Lesson, tiny_teacher: Teacher) -> None:
+    stage = stage_of(lesson, tiny_teacher, ALL)
+    losses = stage(batch_of(stage))
+    assert set(losses) == set(TERMS)
+    first = stage.student.trunk.stem[0].weight
+    for name, loss in losses.items():
+        (gradient,) = torch.autograd.grad(loss, first, retain_graph=True)
+        if name == TOWARDS_THE_START:
+            assert loss < 1e-9
+        else:
+            assert loss > 0 and gradient.norm() > 0, name
+
+
+def test_a_weight_of_zero_drops_its_term(lesson: Lesson, tiny_teacher: Teacher) -> None:
+    stage = stage_of(lesson, tiny_teacher, replace(ALL, kinds=0.0, cosine=0.0))
+    assert set(stage(batch_of(stage))) == set(TERMS) - {"kinds", "cosine"}
+
+
+def test_a_moved_trunk_is_drawn_back_to_its_features(lesson: Lesson, tiny_teacher: Teacher) -> None:
+    stage = stage_of(lesson, tiny_teacher, ALL)
+    with torch.no_grad():
+        stage.student.trunk.stem[0].weight *= 1.1
+    loss = stage(batch_of(stage))[TOWARDS_THE_START]
+    (gradient,) = torch.autograd.grad(loss, stage.student.trunk.stem[0].weight)
+    assert loss > 1e-4 and (gradient * stage.student.trunk.stem[0].weight).sum() > 0  # descent shrinks it again
+
+
+def test_a_frozen_trunk_takes_no_gradient_and_a_slow_one_a_smaller_rate(lesson: Lesson, tiny_teacher: Teacher) -> None:
+    frozen = stage_of(lesson, tiny_teacher, replace(ALL, trunk_rate=0.0))
+    assert [group["lr"] for group in frozen.parameter_groups(1.0)] == [1.0]
+    assert not any(parameter.requires_grad for parameter in frozen.student.trunk.parameters())
+    slow = stage_of(lesson, tiny_teacher, replace(ALL, trunk_rate=0.1))
+    assert [group["lr"] for group in slow.parameter_groups(1.0)] == [1.0, 0.1]
+
+
+def test_a_privileged_teachers_scores_fall_along_the_ladder_and_leave_scored_photos_alone(
+    lesson: Lesson, tiny_teacher: Teacher
+) -> None:
+    seen = stage_of(lesson, tiny_teacher, replace(ALL, privileged=False))._score
+    known = stage_of(lesson, tiny_teacher, ALL)._score
+    assert (seen[5:].diff() > 0).any() and (known[5:].diff() <= 0).all()
+    assert torch.equal(seen[:4], known[:4])
+
+
+def test_held_out_photos_teach_nothing_and_are_validated(lesson: Lesson, tiny_teacher: Teacher) -> None:
+    stage = stage_of(lesson, tiny_teacher, ALL)
+    assert stage.groups() == [[0, 1, 2], [4, 5]]
+    assert set(stage.validate()) == {"srcc teacher"}
+
+
+def test_a_few_steps_bring_the_student_nearer_to_the_teacher_and_order_clean_before_degraded(
+    lesson: Lesson, tiny_teacher: Teacher
+) -> None:
+    target = torch.tensor([0.9, 0.1]).repeat(4)
+    stage = stage_of(lesson, tiny_teacher, replace(ALL, embedding=100.0, keep_features=0.0, privileged=False))
+    stage._score = target  # the teacher prefers every clean or mild photo
+    batch = stage.load([4, 7], seed=0)
+    optimizer = torch.optim.AdamW(stage.parameter_groups(3e-3))
+    before = stage(batch)
+    for _ in range(15):
+        optimizer.zero_grad()
+        sum(stage(batch).values()).backward()
+        optimizer.step()
+    after = stage(batch)
+    assert after["embedding"] < before["embedding"] and after["score"] < before["score"]
+    with torch.no_grad():
+        clean, blurred = (stage.student(torch.from_numpy(lesson.views(row)))[0][0, 0] for row in (4, 7))
+    assert clean > blurred
