@@ -1,5 +1,8 @@
 """The golden photos: six photographs that packages carry, each clean, blurred, noisy and hard-compressed.
 
+A seventh, ``inputs/wall.jpg``, shows all six at full size. It is large enough that a preprocessing without
+antialiasing, or at another place in the photo, gives another tensor; no score is expected of it.
+
     python -m mobile_export.golden        # writes mobile_export/golden/
 
 They travel in every bundle with their expected scores, so that a phone can prove itself at start-up. Small on
@@ -12,10 +15,12 @@ import io
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageFilter
+from PIL import Image, ImageFilter, ImageOps
 
 FOLDER = Path(__file__).parent / "golden"
+WALL = FOLDER / "inputs" / "wall.jpg"
 _LONGEST_SIDE = 320
+_TILE = (640, 380)  # of the wall, which has two columns and three rows
 _QUALITY = 90
 
 
@@ -46,7 +51,18 @@ def write_golden(folder: Path) -> list[Path]:
             path = folder / f"{name}-{treatment}.jpg"
             copy.save(path, quality=_QUALITY, subsampling=0)
             written.append(path)
-    return written
+    wall = folder / "inputs" / WALL.name
+    wall.parent.mkdir(exist_ok=True)
+    _wall([Image.fromarray(pixels) for pixels in photos.values()]).save(wall, quality=_QUALITY, subsampling=0)
+    return [*written, wall]
+
+
+def _wall(photos: list[Image.Image]) -> Image.Image:
+    wall = Image.new("RGB", (2 * _TILE[0], 3 * _TILE[1]))
+    for number, photo in enumerate(photos):
+        tile = ImageOps.fit(photo, _TILE, Image.Resampling.LANCZOS)
+        wall.paste(tile, (number % 2 * _TILE[0], number // 2 * _TILE[1]))
+    return wall
 
 
 def _noisy(photo: Image.Image, deviation: float, seed: int) -> Image.Image:

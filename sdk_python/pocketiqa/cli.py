@@ -22,6 +22,8 @@ from tqdm import tqdm
 
 from pocketiqa import __version__
 from pocketiqa.archive import is_archive
+from pocketiqa.bundle import Bundle
+from pocketiqa.check_input import check_input, read_tensor
 from pocketiqa.errors import PocketiqaError, one_line
 from pocketiqa.files import atomic_file
 from pocketiqa.guard import guarded
@@ -87,7 +89,7 @@ def _give_up_stdout() -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="pocketiqa", description="Photo quality with pocketiqa bundles.")
     parser.add_argument("--version", action="version", version=f"pocketiqa {__version__}")
-    commands = parser.add_subparsers(required=True, metavar="score|inspect|verify|pack|unpack")
+    commands = parser.add_subparsers(required=True, metavar="score|inspect|verify|check-input|pack|unpack")
 
     score = commands.add_parser("score", help="score photos")
     score.add_argument("paths", nargs="+", metavar="PATH", help="a photo, or a folder of photos")
@@ -111,7 +113,14 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("bundle", metavar="BUNDLE", type=Path)
     verify.add_argument("--images", metavar="DIR", help="compare int8 with fp32 on these photos")
     verify.add_argument("--json", action="store_true")
+    verify.add_argument("--diagnose", action="store_true", help="say how to find the layer that broke")
     verify.set_defaults(run=_verify)
+
+    check = commands.add_parser("check-input", help="is an app's input tensor right? if not, what is wrong with it?")
+    check.add_argument("bundle", metavar="BUNDLE", type=Path)
+    check.add_argument("tensor", metavar="TENSOR", type=Path, help=".npy, or raw little-endian float32 values")
+    check.add_argument("--photo", metavar="FILE", type=Path, help="what it was made of (default: the bundle's photos)")
+    check.set_defaults(run=_check_input)
 
     pack = commands.add_parser("pack", help="write a bundle's folder as one .pocketiqa file")
     pack.add_argument("bundle", metavar="BUNDLE", type=Path)
@@ -167,7 +176,17 @@ def _verify(options: argparse.Namespace, stderr: IO[str]) -> int:
         images = [Path(photo) for photo in found]
     verification = verify_bundle(options.bundle, images, progress=functools.partial(tqdm, **_bar(stderr)))
     print(json.dumps(verification.to_dict(), indent=2) if options.json else verification)
+    if options.diagnose:
+        # Layers are compared with the torch graph, which the SDK does without.
+        print(f"layer by layer, in a checkout: python -m mobile_export diagnose --bundle {options.bundle}", file=stderr)
     return 1 if verification.broken else 0
+
+
+def _check_input(options: argparse.Namespace, _: IO[str]) -> int:
+    bundle = Bundle.open(options.bundle)
+    check = check_input(bundle, read_tensor(options.tensor, bundle.manifest.input), options.photo)
+    print(check)
+    return 1 if check.mistakes else 0
 
 
 def _pack(options: argparse.Namespace, stderr: IO[str]) -> int:
