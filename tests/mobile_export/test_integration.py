@@ -1,0 +1,99 @@
+"""The files for apps: their constants are the manifest's, and what they do to a photo is what the manifest says."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from pocketiqa.bundle import Bundle
+from pocketiqa.manifest import Manifest
+from pocketiqa.preprocess import preprocess
+
+from distill.student import ATTRIBUTES, INPUT_SPEC
+from mobile_export.golden import WALL, golden_photos
+from mobile_export.integration import FILES, FOLDER, with_constants, write_integration
+from mobile_export.integration.resampling import view
+
+
+@pytest.fixture(scope="module")
+def manifest() -> Manifest:
+    return Bundle.open().manifest
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_committed_constants_are_the_shipped_manifests(name: str, manifest: Manifest) -> None:
+    text = (FOLDER / name).read_text()
+    assert text == with_constants(text, manifest, name.rpartition(".")[2])
+    assert len(text.splitlines()) < 120
+
+
+def test_another_manifest_gives_other_constants_in_its_bundle(manifest: Manifest, tmp_path: Path) -> None:
+    other = replace(manifest, input=replace(manifest.input, height=224, views=("detail", "whole")))
+    for name in write_integration(other, tmp_path):
+        text = (tmp_path / name).read_text()
+        assert re.search(r"(?i)height = 224", text) and '"detail", "whole"' in text
+
+
+def test_a_filter_that_the_files_do_not_have_is_refused(manifest: Manifest, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="bicubic"):
+        write_integration(replace(manifest, input=replace(manifest.input, resample="lanczos")), tmp_path)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_says_what_its_numpy_copy_does(name: str) -> None:
+    text = (FOLDER / name).read_text()
+    for formula in ("(centre - 2 * widening + 0.5)", "(centre + 2 * widening + 0.5)", "((t - 5) * t + 8) * t - 4"):
+        assert formula in text, formula
+    assert all(attribute in text for attribute in ATTRIBUTES)
+
+
+@pytest.mark.parametrize("photo", [WALL, *golden_photos()[::6]], ids=lambda path: path.stem)
+def test_the_apps_preprocessing_is_pillows_to_the_level(photo: Path) -> None:
+    planes = np.asarray(Image.open(photo).convert("RGB")).transpose(2, 0, 1)
+    spec = INPUT_SPEC
+    made = np.stack([view(planes, v, spec.height, spec.width, spec.detail_short_side) for v in spec.views])
+    gap = np.abs(made - preprocess(photo, spec)) * 255
+    # Pillow sums in fixed point, so a sum on a rounding border may fall to the other side, once in each pass.
+    assert gap.max() <= 1.01 and (gap > 0.5).mean() < 0.01
+
+
+@pytest.mark.parametrize("size", [(321, 320), (320, 900), (1500, 1100), (900, 1400)], ids=str)
+def test_odd_sizes_are_cut_and_resized_alike(size: tuple[int, int]) -> None:
+    photo = Image.open(WALL).resize(size)
+    planes = np.asarray(photo).transpose(2, 0, 1)
+    for number, name in enumerate(INPUT_SPEC.views):
+        made = view(planes, name, INPUT_SPEC.height, INPUT_SPEC.width, INPUT_SPEC.detail_short_side)
+        assert np.abs(made - preprocess(photo, INPUT_SPEC)[number]).max() * 255 <= 1.01
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not (shutil.which("kotlinc") and shutil.which("java")), reason="no Kotlin compiler here")
+def test_the_kotlin_preprocessing_itself_gives_the_tensor(tmp_path: Path) -> None:
+    text = (FOLDER / "PocketIqa.kt").read_text()
+    constants = text[text.index("// constants") : text.index("// end of constants")]
+    planes = re.search(r"^class Planes.*$", text, re.MULTILINE).group()
+    main = """
+    fun main(a: Array<String>) {
+        val photo = Planes(a[1].toInt(), a[2].toInt(), java.io.File(a[0]).readBytes())
+        val order = java.nio.ByteOrder.LITTLE_ENDIAN
+        val out = java.nio.ByteBuffer.allocate(4 * VIEWS.size * 3 * HEIGHT * WIDTH).order(order)
+        for (name in VIEWS) for (x in view(photo, name)) out.putFloat(x)
+        java.io.File(a[3]).writeBytes(out.array())
+    }
+    """
+    source, program = tmp_path / "App.kt", tmp_path / "app.jar"
+    source.write_text("\n".join(["import kotlin.math.*", constants, planes, text[text.index("/** One view") :], main]))
+    subprocess.run(["kotlinc", source, "-d", program, "-include-runtime"], check=True, capture_output=True)
+    with Image.open(WALL) as photo:
+        np.ascontiguousarray(np.asarray(photo).transpose(2, 0, 1)).tofile(tmp_path / "photo.raw")
+        size = [str(photo.width), str(photo.height)]
+    command = ["java", "-cp", program, "AppKt", tmp_path / "photo.raw", *size, tmp_path / "tensor.raw"]
+    subprocess.run(command, check=True)
+    made = np.fromfile(tmp_path / "tensor.raw", "<f4").reshape(INPUT_SPEC.shape)
+    assert np.abs(made - preprocess(WALL, INPUT_SPEC)).max() * 255 <= 1.01
