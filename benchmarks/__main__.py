@@ -17,9 +17,11 @@ from benchmarks.devices import open_device
 from benchmarks.devices.base import DeviceError
 from benchmarks.end_to_end import measure as measure_end_to_end
 from benchmarks.end_to_end import twelve_megapixels
-from benchmarks.engines import make_engine
+from benchmarks.engines.choose import make_engine
 from benchmarks.html import page
 from benchmarks.latency import VARIANTS, Options, check, measure
+from benchmarks.peers.command import peers
+from benchmarks.peers.measure import PeerFailed
 from benchmarks.record import PerfRecord, RecordError, write_whole
 from benchmarks.report import report
 from distill.mos_sets import MOS_SETS
@@ -163,12 +165,12 @@ def compare(
 
 def main() -> int:
     """Run one subcommand; 0 done, 1 a check failed or the measurement is incomplete, 2 misuse."""
-    commands = {"latency": latency, "end-to-end": end_to_end, "accuracy": accuracy, "compare": compare}
+    commands = {"latency": latency, "end-to-end": end_to_end, "accuracy": accuracy, "peers": peers, "compare": compare}
     try:
         return tyro.extras.subcommand_cli_from_dict(
             commands, prog="python -m benchmarks", config=(tyro.conf.OmitArgPrefixes,)
         )
-    except DeviceError as error:
+    except (DeviceError, PeerFailed) as error:
         _say(f"error: {error}")
         return 1
     except (PocketiqaError, RecordError, ValueError) as error:

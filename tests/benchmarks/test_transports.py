@@ -178,7 +178,7 @@ def test_a_device_on_the_network_is_connected_and_waited_for(tmp_path: Path, mon
                 3) echo "error: device offline" >&2; exit 1;;
                 *) echo device;;
               esac;;
-            shell) echo {tmp_path};;
+            shell) echo {tmp_path}/pocketiqa.abc;;
           esac;;
         esac
         """
@@ -186,7 +186,7 @@ def test_a_device_on_the_network_is_connected_and_waited_for(tmp_path: Path, mon
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     with AdbDevice("adb://board:5555") as device:
-        assert str(device.workspace) == str(tmp_path)
+        assert str(device.workspace) == f"{tmp_path}/pocketiqa.abc"
     asked = (tmp_path / "asked").read_text()
     assert asked.count("get-state") == 4
     assert asked.count("disconnect board:5555") == 1

@@ -1,0 +1,1 @@
+"""Our programs beside other runtimes and other networks, measured in turns on one machine."""

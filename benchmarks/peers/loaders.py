@@ -1,0 +1,177 @@
+"""Each kind of peer as a function without arguments that scores the one photo, and what is known about it.
+
+Runs in the peer's own environment, so every import stands where it is needed. ``folder`` holds what
+`benchmarks.peers.material` wrote: the programs, the photo and the student's input made from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A peer ready to score.
+
+    Attributes:
+        run: scores the photo; returns the student's score where it is the student, else None.
+        runtime: what runs it, with its version.
+        file_bytes: size of its file, None where it has none here.
+        network: its torch module and input, for counting; None where there is no torch module.
+    """
+
+    run: Callable[[], float | None]
+    runtime: str
+    file_bytes: int | None = None
+    network: tuple[object, object] | None = None
+
+
+def pte(folder: Path, argument: str, threads: int) -> Loaded:
+    """An ExecuTorch program with the SDK's runtime of this environment."""
+    from pocketiqa.runtime import load_program
+
+    program = load_program(folder / argument, threads=threads)
+    x = np.load(folder / "input.npy")
+    return Loaded(lambda: float(program.run(x)[0].flat[0]), program.runtime_name, _size(folder / argument))
+
+
+def onnx(folder: Path, argument: str, threads: int) -> Loaded:
+    """ONNX Runtime on the CPU."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    session = onnxruntime.InferenceSession(str(folder / argument), options, providers=["CPUExecutionProvider"])
+    feed = {session.get_inputs()[0].name: np.load(folder / "input.npy")}
+    return Loaded(
+        lambda: float(session.run(None, feed)[0].flat[0]),
+        f"onnxruntime {onnxruntime.__version__}",
+        _size(folder / argument),
+    )
+
+
+def openvino(folder: Path, argument: str, threads: int) -> Loaded:
+    """OpenVINO's CPU plugin, which reads ONNX files; float32 unless the file is quantized."""
+    import openvino
+
+    options = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
+    compiled = openvino.Core().compile_model(str(folder / argument), "CPU", options)
+    x = np.load(folder / "input.npy")
+    version = openvino.__version__.split("-")[0]
+    return Loaded(lambda: float(compiled([x])[0].flat[0]), f"openvino {version}", _size(folder / argument))
+
+
+def litert(folder: Path, argument: str, threads: int) -> Loaded:
+    """LiteRT, which runs float and int8 operators with XNNPACK as ExecuTorch does."""
+    from importlib.metadata import version
+
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(str(folder / argument), num_threads=threads)
+    interpreter.allocate_tensors()
+    (input_,) = interpreter.get_input_details()
+    quality = next(output for output in interpreter.get_output_details() if tuple(output["shape"]) == (1, 7))
+    x = np.load(folder / "input.npy")
+    if input_["dtype"] == np.int8:
+        scale, zero = input_["quantization"]
+        x = np.clip(np.round(x / scale) + zero, -128, 127).astype(np.int8)
+
+    def run() -> float:
+        interpreter.set_tensor(input_["index"], x)
+        interpreter.invoke()
+        value = float(interpreter.get_tensor(quality["index"]).flat[0])
+        scale, zero = quality["quantization"]
+        return (value - zero) * scale if scale else value
+
+    return Loaded(run, f"ai-edge-litert {version('ai-edge-litert')}", _size(folder / argument))
+
+
+def student(folder: Path, argument: str, threads: int) -> Loaded:
+    """The float student in torch, eager or compiled."""
+    import torch
+
+    from distill.student import load_student
+
+    torch.set_num_threads(threads)
+    network = load_student(folder / "student.safetensors")
+    forward = torch.compile(network) if argument == "compiled" else network
+    x = torch.from_numpy(np.load(folder / "input.npy"))
+    return Loaded(_scoring(lambda: float(forward(x)[0].flatten()[0])), _torch(), network=(network, x))
+
+
+def teacher(folder: Path, argument: str, threads: int) -> Loaded:
+    """The packaged teacher's image side and its comparison with the prompts, at the photo's own size."""
+    import torch
+
+    from distill.teacher import TeacherConfig, load_teacher
+
+    torch.set_num_threads(threads)
+    network, x = load_teacher(TeacherConfig(argument)), _photo(folder)
+    return Loaded(_scoring(lambda: network(x)), _torch(), network=(network, x))
+
+
+def open_clip(folder: Path, argument: str, threads: int) -> Loaded:
+    """CLIP's image tower at its own 224×224, with random weights."""
+    import open_clip as package
+    import torch
+
+    torch.set_num_threads(threads)
+    tower = package.create_model(argument, pretrained=None).visual.eval()
+    x = torch.nn.functional.interpolate(_photo(folder), (224, 224), mode="bilinear", antialias=True)
+    return Loaded(_scoring(lambda: tower(x)), _torch(f"open_clip {package.__version__}"), network=(tower, x))
+
+
+def open_clip_trunk(folder: Path, argument: str, threads: int) -> Loaded:
+    """The convolutional part of CLIP's ResNet over the whole photo, as quality models use it."""
+    import open_clip as package
+    import torch
+
+    torch.set_num_threads(threads)
+    tower = package.create_model(argument, pretrained=None).visual.eval()
+    tower.attnpool = torch.nn.AdaptiveAvgPool2d(1)
+    x = _photo(folder)
+    return Loaded(_scoring(lambda: tower(x)), _torch(f"open_clip {package.__version__}"), network=(tower, x))
+
+
+def pyiqa(folder: Path, argument: str, threads: int) -> Loaded:
+    """A published metric with its own preprocessing and crops, with random weights."""
+    from importlib.metadata import version
+
+    import torch
+
+    from benchmarks.peers.random_weights import random_metric
+
+    torch.set_num_threads(threads)
+    metric, x = random_metric(argument), _photo(folder)
+    return Loaded(_scoring(lambda: metric(x)), _torch(f"pyiqa {version('pyiqa')}"), network=(metric, x))
+
+
+def _scoring(forward: Callable[[], object]) -> Callable[[], float | None]:
+    import torch
+
+    def run() -> float | None:
+        with torch.inference_mode():
+            result = forward()
+        return result if isinstance(result, float) else None
+
+    return run
+
+
+def _photo(folder: Path) -> object:
+    import torch
+
+    return torch.from_numpy(np.load(folder / "photo.npy")).permute(2, 0, 1)[None].contiguous().float() / 255
+
+
+def _torch(package: str = "") -> str:
+    import torch
+
+    return f"{package}, torch {torch.__version__}".strip(", ")
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size
