@@ -131,7 +131,7 @@ class DistillationStage(Objective):
             "score": self._score[rows],
             "mos": lesson.mos[rows],
             "attributes": lesson.attributes[rows],
-            "kind": torch.tensor([_class_of(lesson.rungs[row]) for row in rows]),
+            "kind": torch.tensor([_class_of(lesson.rungs[row], lesson.mos[row]) for row in rows]),
         }
 
     def forward(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -159,7 +159,7 @@ class DistillationStage(Objective):
             "pairs": lambda: taught(pair_divergence(says.pairs, told.pairs)),
             "score": lambda: taught((score - batch["score"]).square()),
             "ranking": lambda: fidelity_loss(score, batch["score"], trust),
-            "kinds": lambda: cross_entropy(self.kind_head(features), batch["kind"]),
+            "kinds": lambda: _named(self.kind_head(features), batch["kind"]),
             "keep_features": lambda: self._drift(flat, features),
         }
         return {name: getattr(config, name) * term() for name, term in terms.items() if getattr(config, name)}
@@ -208,9 +208,16 @@ def _agreement(score: torch.Tensor, mos: torch.Tensor) -> torch.Tensor:
     return (score - mos).square().mean() + 0.1 * plcc_loss(score, mos)
 
 
-def _class_of(rung: Rung) -> int:
-    """0 for a clean photo, else one number for each kind and level."""
+def _class_of(rung: Rung, mos: torch.Tensor) -> int:
+    """0 for a pristine photo, else one number a kind and level; -1 where people scored faults that nobody named."""
+    if not mos.isnan():
+        return -1
     return 0 if rung.level == 0 else 1 + KINDS.index(rung.kind) * len(LEVELS) + rung.level - 1
+
+
+def _named(logits: torch.Tensor, kind: torch.Tensor) -> torch.Tensor:
+    known = kind >= 0
+    return cross_entropy(logits[known], kind[known]) if known.any() else logits.sum() * 0
 
 
 def _privileged(rungs: list[Rung], told: Reading) -> torch.Tensor:

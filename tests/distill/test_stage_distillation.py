@@ -74,6 +74,15 @@ def test_a_weight_of_zero_drops_its_term(lesson: Lesson, tiny_teacher: Teacher) 
     assert set(stage(batch_of(stage))) == set(TERMS) - {"kinds", "cosine"}
 
 
+def test_scored_photos_have_no_kind_and_a_batch_of_them_costs_the_auxiliary_head_nothing(
+    lesson: Lesson, tiny_teacher: Teacher
+) -> None:
+    stage = stage_of(lesson, tiny_teacher, ALL)
+    batch = stage.load([0, 1, 2, 4, 5], seed=0)
+    assert batch["kind"][:4].tolist() == [-1, -1, -1, 0] and batch["kind"][4] > 0
+    assert stage(stage.load([0, 1], seed=0))["kinds"] == 0
+
+
 def test_a_moved_trunk_is_drawn_back_to_its_features(lesson: Lesson, tiny_teacher: Teacher) -> None:
     stage = stage_of(lesson, tiny_teacher, ALL)
     with torch.no_grad():
