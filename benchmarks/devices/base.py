@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import queue
 import re
 import subprocess
@@ -12,12 +13,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+from benchmarks.devices.bounded import Flood, run_bounded
 from benchmarks.record import DeviceProperties, Reading
 
 CONNECT_SECONDS = 30
 STEP_SECONDS = 120
 # A line is due at least this often while a command streams; emulated devices take seconds per inference.
 SILENCE_SECONDS = 180
+# Bounds on what a stream may say: an hour of rounds is a few megabytes.
+STREAM_BYTES, STREAM_LINES, LINE_BYTES, QUEUED_LINES = 256 * 1024**2, 5_000_000, 65536, 1000
 
 # Only the shell and coreutils (or toybox): a small board has no grep, and Android no GNU sed.
 _PROPERTIES = r"""
@@ -97,6 +101,9 @@ class Device(ABC):
 
     def __enter__(self) -> Device:
         path = self.run(["sh", "-c", _WORKSPACE], "making a folder", CONNECT_SECONDS).strip()
+        # It becomes part of commands, and is removed at the end.
+        if not (re.fullmatch(r"/.*pocketiqa\.\w+", path) and path.isprintable()):
+            raise DeviceError(self.url, "making a folder", f"{path[:100]!r} is none", "is its TMPDIR a plain path?")
         self.workspace = PurePosixPath(path)
         return self
 
@@ -121,7 +128,9 @@ class Device(ABC):
         with contextlib.ExitStack() as stack:
             source = stack.enter_context(stdin.open("rb")) if stdin else subprocess.DEVNULL
             try:
-                done = subprocess.run(command, stdin=source, capture_output=True, timeout=seconds, check=False)
+                returncode, output, errors = run_bounded(command, source, seconds)
+            except Flood as error:
+                raise DeviceError(self.url, step, str(error), "run the same step by hand on the device") from error
             except subprocess.TimeoutExpired as error:
                 raise DeviceError(
                     self.url, step, f"no end after {seconds:.0f} s", "is the device reachable and idle?"
@@ -133,10 +142,9 @@ class Device(ABC):
                     f"{command[0]} is not installed here",
                     f"install {command[0]} on this machine",
                 ) from error
-        if done.returncode:
-            output = (done.stderr or done.stdout).decode(errors="replace")
-            raise self.failure(step, output, done.returncode)
-        return done.stdout
+        if returncode:
+            raise self.failure(step, (errors or output).decode(errors="replace"), returncode)
+        return output
 
     def stream(self, argv: list[str], step: str, silence: float = SILENCE_SECONDS) -> Iterator[str]:
         """Yield the lines of a command while it runs; closing the iterator ends the command.
@@ -152,11 +160,15 @@ class Device(ABC):
                 stderr=errors,
                 start_new_session=True,
             )
-            lines: queue.Queue[bytes | None] = queue.Queue()
+            lines: queue.Queue[bytes | None] = queue.Queue(QUEUED_LINES)
+            flooded: list[bool] = []
 
             def read() -> None:
-                for line in process.stdout:
+                left, count = STREAM_BYTES, STREAM_LINES
+                while left > 0 and count > 0 and (line := process.stdout.readline(LINE_BYTES)):
+                    left, count = left - len(line), count - 1
                     lines.put(line)
+                flooded.append(left <= 0 or count <= 0)
                 lines.put(None)
 
             reader = threading.Thread(target=read, daemon=True)
@@ -164,6 +176,9 @@ class Device(ABC):
             try:
                 while (line := lines.get(timeout=silence)) is not None:
                     yield line.decode(errors="replace").rstrip("\r\n")
+                if any(flooded):
+                    reason = f"more than {STREAM_BYTES} bytes or {STREAM_LINES} lines of output"
+                    raise DeviceError(self.url, step, reason, "run the same step by hand on the device")
                 returncode = process.wait(timeout=CONNECT_SECONDS)
             except (queue.Empty, subprocess.TimeoutExpired) as error:
                 raise DeviceError(
@@ -171,7 +186,9 @@ class Device(ABC):
                 ) from error
             finally:
                 _end(process)
-                reader.join(timeout=5)
+                while reader.is_alive():  # it may wait for room in the queue
+                    with contextlib.suppress(queue.Empty):
+                        lines.get(timeout=0.1)
                 process.stdout.close()
             if returncode:
                 errors.seek(0)
@@ -194,7 +211,7 @@ class Device(ABC):
             system=found.get("system", "unknown"),
             model=found.get("model"),
             soc=found.get("soc"),
-            cores=int(cores) if cores.isdigit() else None,
+            cores=int(cores) if re.fullmatch("[0-9]{1,6}", cores) else None,
         )
 
     def state(self, when: str) -> Reading:
@@ -212,7 +229,7 @@ class Device(ABC):
                 reading.governor = value
             elif key == "load":
                 reading.load = _number(value)
-            elif key == "status" and value.strip().isdigit():
+            elif key == "status" and re.fullmatch(r"\s*[0-9]{1,6}\s*", value):
                 reading.thermal_status = int(value)
         return reading
 
@@ -269,6 +286,7 @@ def _pairs(text: str) -> list[tuple[str, str]]:
 
 def _number(text: str) -> float | None:
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
         return None
+    return number if math.isfinite(number) else None

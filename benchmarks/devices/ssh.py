@@ -51,11 +51,11 @@ class SshDevice(Device):
         """Send a file through ``cat`` and check the size that arrived."""
         remote, step = self.remote(name), f"pushing {name}"
         size = self.run(["sh", "-c", 'cat > "$1" && wc -c < "$1"', "sh", remote], step, stdin=local)
-        if int(size) != local.stat().st_size:
+        if size.strip() != str(local.stat().st_size):
             raise DeviceError(
                 self.url,
                 step,
-                f"{size.strip()} of {local.stat().st_size} bytes arrived",
+                f"{size.strip()[:100]!r} of {local.stat().st_size} bytes arrived",
                 "free space on the device",
             )
         return remote

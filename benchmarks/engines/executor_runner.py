@@ -131,8 +131,12 @@ def parse_log(text: str) -> RunnerLog:
     """Times from executor_runner's log, or from the JSON line of this folder's own runner."""
     for line in text.splitlines():
         if line.startswith('{"runner"'):
-            told = json.loads(line)
-            return RunnerLog(told["samples_ms"], told["load_ms"], told["peak_mib"], told["runner"])
+            try:
+                told = json.loads(line)
+                samples = [float(ms) for ms in told["samples_ms"]]
+                return RunnerLog(samples, float(told["load_ms"]), told["peak_mib"], str(told["runner"]))
+            except (ValueError, KeyError, TypeError, RecursionError):
+                continue  # cut off, or not by this runner: what is missing is told by its caller
     loaded = _LOADED.search(text)
     iterations = {int(i): float(ms) for i, _, ms in _ITERATION.findall(text)}
     return RunnerLog([iterations[i] for i in sorted(iterations)], float(loaded[1]) if loaded else None)

@@ -11,10 +11,11 @@ import json
 import tempfile
 import zipfile
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pocketiqa
+from pocketiqa.errors import one_line
 
 from benchmarks.devices.base import Device, DeviceError
 from benchmarks.engines import worker
@@ -53,15 +54,18 @@ class SdkEngine(Engine):
         scores: dict[str, dict[str, list[float]]] = {variant: {} for variant in variants}
         for event in self._events("outputs", "scoring the golden photos", variants, threads):
             if event["event"] == "output":
-                scores[event["variant"]][event["photo"]] = event["quality"]
+                with self._told("scoring the golden photos"):
+                    scores[event["variant"]][event["photo"]] = [float(value) for value in event["quality"]]
         return scores
 
     def cold_start(self, variant: str, threads: int) -> ColdStart:
         """Times and memory of one fresh process."""
         options = {"repeats": REPEATS_FOR_MEMORY}
         events = list(self._events("cold", f"a cold start of {variant}", [variant], threads, **options))
-        cold = next(event for event in events if event["event"] == "cold")
-        return ColdStart(**{key: value for key, value in cold.items() if key != "event"})
+        with self._told(f"a cold start of {variant}"):
+            (cold,) = (event for event in events if event["event"] == "cold")
+            times = {key: value and _sane(value) for key, value in cold.items() if key != "event"}
+            return ColdStart(**times)
 
     def rounds(self, variants: list[str], threads: int, plan: Plan) -> Iterator[Round]:
         """Rounds as the worker reports them, up to a quarter of a second late."""
@@ -69,7 +73,18 @@ class SdkEngine(Engine):
         with closing(self._events("timed", "timing", variants, threads, **options)) as events:
             for event in events:
                 if event["event"] == "round":
-                    yield Round(event["at"], event["ms"])
+                    with self._told("timing"):
+                        told = Round(_sane(event["at"]), {v: _sane(event["ms"][v]) for v in variants})
+                    yield told
+
+    @contextmanager
+    def _told(self, step: str) -> Iterator[None]:
+        """A worker's event is a stranger's word: what is missing or of a wrong type is an error of the device."""
+        try:
+            yield
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            reason = f"the worker's answer makes no sense: {one_line(repr(error))}"
+            raise DeviceError(self.device.url, step, reason, "is the device's Python the one you installed?") from error
 
     def _events(self, task: str, step: str, variants: list[str], threads: int, **options: object) -> Iterator[dict]:
         plan = {
@@ -92,10 +107,10 @@ class SdkEngine(Engine):
                     continue
                 try:
                     event = json.loads(line)
-                except ValueError:  # cut off in the middle
+                except (ValueError, RecursionError):  # cut off in the middle
                     break
                 if event["event"] in ("runtime", "ready"):
-                    self.runtime = event.get("name") or event["runtime"]
+                    self.runtime = one_line(event.get("name") or event.get("runtime") or "unknown")
                 ended = event["event"] == "end"
                 yield event
         if not ended:
@@ -106,6 +121,14 @@ class SdkEngine(Engine):
                 "the connection ended before the worker did",
                 "is the device still there and awake? check its cable, network and daemon, then try again",
             )
+
+
+def _sane(value: object) -> float:
+    """A time or a size; raises ``ValueError`` for what can be neither."""
+    number = float(value)
+    if not 0 <= number < 1e12:
+        raise ValueError(f"{number} is no time or size")
+    return number
 
 
 def find_python(device: Device) -> str:
