@@ -7,6 +7,7 @@ import sys
 
 import tyro
 
+from distill.ablation import AblationConfig, measure_ablation
 from distill.input_policy import InputPolicyConfig, measure_input_policies
 from distill.leave_one_out import LeaveOneOutConfig, leave_one_source_out
 from distill.mos_sets import MosSetError
@@ -18,6 +19,7 @@ from distill.train_teacher import TeacherRunConfig, train_teacher
 _COMMANDS = {
     "teacher": (TeacherRunConfig, lambda config: json.dumps(train_teacher(config), indent=2)),
     "student": (StudentConfig, lambda config: json.dumps(train_student(config)["validation"], indent=2)),
+    "ablation": (AblationConfig, measure_ablation),
     "leave-one-out": (LeaveOneOutConfig, leave_one_source_out),
     "input-policy": (InputPolicyConfig, measure_input_policies),
 }

@@ -18,8 +18,11 @@ import torch
 from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
 from executorch.exir import to_edge_transform_and_lower
 from executorch.runtime import Runtime
+from pocketiqa.preprocess import preprocess
 from tqdm import tqdm
 
+from distill.heads import Opinions
+from distill.mos_sets import MosSet
 from distill.student import INPUT_SPEC, Student
 
 _AHEAD = 32  # inputs prepared while the trunk runs
@@ -82,6 +85,14 @@ def frozen_features(
     _save(rows, file)
     partial.unlink(missing_ok=True)
     return np.load(file, mmap_mode="r")
+
+
+def opinions_of(mos_set: MosSet, trunk: FrozenTrunk, cache: Path) -> Opinions:
+    """The MOS set as pooled features of the frozen trunk."""
+    names = [str(path) for path in mos_set.paths]
+    features = frozen_features(trunk, names, lambda name: preprocess(name, INPUT_SPEC), cache, f"{mos_set.name}-train")
+    mos = torch.tensor(mos_set.mos, dtype=torch.float32)
+    return Opinions(torch.from_numpy(np.asarray(features, dtype=np.float32)), mos, mos_set.sources)
 
 
 def _save(rows: list[np.ndarray], file: Path) -> None:

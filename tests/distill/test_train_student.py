@@ -46,6 +46,23 @@ def test_a_few_photos_train_a_student_with_its_record_and_the_second_run_gives_t
     assert (data / "first.safetensors").read_bytes() == (data / "second.safetensors").read_bytes()
 
 
+@pytest.mark.slow
+def test_the_smoke_preset_trains_a_teacher_and_distils_it_into_a_whole_student(tmp_path: Path) -> None:
+    shipped = SHIPPED_STUDENT.stat().st_mtime_ns
+    record = train_student(StudentConfig(preset="smoke", run=tmp_path))
+    metrics = (tmp_path / "distillation" / "metrics.csv").read_text()
+    assert all(term in metrics for term in ("embedding", "grades", "ranking", "kinds", "keep_features"))
+    assert record["distillation"]["loss"]["kinds"] > 0 and "frozen" not in record["trunk"]
+    student = load_student(tmp_path / "student.safetensors")
+    assert set(student.state_dict()) == set(load_student(SHIPPED_STUDENT).state_dict())  # nothing auxiliary is left
+    assert SHIPPED_STUDENT.stat().st_mtime_ns == shipped
+
+
+def test_a_run_without_photos_says_which_options_to_give(tmp_path: Path) -> None:
+    with pytest.raises(MosSetError, match="--mos-folder"):
+        train_student(StudentConfig(run=tmp_path))
+
+
 def test_a_missing_data_set_leaves_the_shipped_student_alone(tmp_path: Path) -> None:
     before = SHIPPED_STUDENT.stat().st_mtime_ns
     with pytest.raises(MosSetError):

@@ -1,0 +1,83 @@
+"""The packaged teacher's probe: its projection fitted to people's scores, through the prompts, on frozen features.
+
+The two packaged towers were never trained together: the projection that joins them starts at random, and fine-tuning
+a trunk through a random projection only pulls it about. Here the trunk is frozen and its features are computed once;
+the projection alone learns to place photos among the prompts' embeddings. On a CPU this takes minutes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.nn.functional import normalize
+
+from distill.heads import Opinions
+from distill.losses import plcc_loss
+from distill.prompts import GRADES
+from distill.teacher import Scoring, read_prompts
+
+
+@dataclass(frozen=True)
+class ProjectionConfig:
+    """How the projection is fitted.
+
+    Attributes:
+        l2: penalty on the squared weights over standardized features.
+        plcc: weight of ``(1 - PLCC) / 2``, taken within each source.
+        iterations: of L-BFGS, at most.
+        seed: of the weights' start.
+    """
+
+    l2: float = 0.01
+    plcc: float = 0.05
+    iterations: int = 60
+    seed: int = 0
+
+
+def fit_projection(
+    opinions: Opinions, views: int, text: torch.Tensor, scoring: Scoring, config: ProjectionConfig
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Weight D×d and bias D over raw features of one view.
+
+    Args:
+        opinions: features n×(views·d), scores and sources.
+        views: of each photo; its embedding is the mean direction of theirs.
+        text: the prompts' unit embeddings N×D.
+        scoring: how the prompts become a score.
+        config: penalties and length of the fit.
+    """
+    features = opinions.features.unflatten(1, (views, -1))
+    mean, scale = features.mean((0, 1)), 1 / (features.std((0, 1)) + 1e-4)
+    standard = (features - mean) * scale
+    generator = torch.Generator().manual_seed(config.seed)
+    weight = torch.randn(text.shape[1], features.shape[2], generator=generator).mul_(1e-3).requires_grad_(True)
+    bias = _between_all(text).requires_grad_(True)
+    optimizer = torch.optim.LBFGS([weight, bias], max_iter=config.iterations, line_search_fn="strong_wolfe")
+    by_source = [torch.from_numpy(np.flatnonzero(opinions.sources == name)) for name in np.unique(opinions.sources)]
+
+    def objective() -> torch.Tensor:
+        optimizer.zero_grad()
+        embedding = normalize(normalize(standard @ weight.t() + bias, dim=2).mean(1), dim=1)
+        score = read_prompts(embedding, text, scoring).score
+        loss = (score - opinions.mos).square().mean() + config.l2 * weight.square().sum()
+        loss = loss + config.plcc * sum(plcc_loss(score[rows], opinions.mos[rows]) for rows in by_source)
+        loss.backward()
+        return loss
+
+    optimizer.step(objective)
+    with torch.no_grad():
+        return weight * scale, bias - (weight * scale) @ mean
+
+
+def _between_all(text: torch.Tensor) -> torch.Tensor:
+    """A unit vector D at equal angles to the two prompts of every pair, and to all grades.
+
+    From anywhere else the prompts' softmax, with its scale of 100, starts saturated, and nothing is learnt.
+    """
+    grades = text[-len(GRADES) :]
+    pairs = text[: -len(GRADES)]
+    differences = torch.cat([pairs[0::2] - pairs[1::2], grades[1:] - grades[:1]])
+    middle = text.mean(0)
+    return normalize(middle - torch.linalg.pinv(differences) @ (differences @ middle), dim=0)

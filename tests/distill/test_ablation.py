@@ -1,0 +1,63 @@
+"""The ablation's own arithmetic: held-out ladders, averages, and what counts as falling."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from distill.ablation import Room, _falls, _mean, _with_interval, _without, rows
+from distill.degraded_photos import CLEAN, Rung
+from distill.heads import Ladders, Opinions
+
+
+@pytest.fixture(scope="module")
+def room() -> Room:
+    generator = torch.Generator().manual_seed(0)
+    features = torch.randn(90, 6, generator=generator)
+    mos = torch.sigmoid(0.8 * features[:, 0])
+    severity = torch.arange(36) % 6
+    rungs = torch.randn(36, 6, generator=generator) * 0.1
+    rungs[:, 0] = 1 - 0.4 * severity
+    pairs = torch.tensor([(row - 1, row) for row in range(36) if severity[row]])
+    ladders = Ladders(rungs, torch.full((36, 6), torch.nan), pairs)
+    return Room(Opinions(features, mos, np.array(["a", "b", "c"] * 30)), lambda: (ladders, rungs[:6]))
+
+
+@pytest.mark.parametrize("name", rows())
+def test_every_row_ranks_a_source_that_it_never_saw_when_there_is_something_to_learn(room: Room, name: str) -> None:
+    _, fit = rows()[name]
+    out = room.opinions.sources == "c"
+    weight, bias = fit(lambda _: room, ~out)
+    score = room.opinions.features[out] @ weight[0] + bias[0]
+    assert np.corrcoef(score, room.opinions.mos[out])[0, 1] > 0.8
+
+
+def test_pairs_with_a_held_out_rung_are_dropped_and_the_others_point_at_the_same_features(room: Room) -> None:
+    held_out = np.arange(36) < 7
+    kept = _without(room.ladders, held_out)
+    before = {(a, b) for a, b in room.ladders.pairs.tolist() if a >= 7 and b >= 7}
+    after = {(a + 7, b + 7) for a, b in kept.pairs.tolist()}
+    assert after == before and torch.equal(kept.features, room.ladders.features[7:])
+
+
+def test_a_falling_ladder_counts_one_and_a_rising_one_minus_one() -> None:
+    rungs = [Rung(Path("a"), CLEAN, 0, 0)] + [Rung(Path("a"), "jpeg", level, 0) for level in (1, 2, 3)]
+    assert _falls(rungs, np.array([0.9, 0.7, 0.5, 0.2])) == pytest.approx(1)
+    assert _falls(rungs, np.array([0.2, 0.5, 0.7, 0.9])) == pytest.approx(-1)
+
+
+def test_heads_average_by_their_shares() -> None:
+    one, other = (torch.ones(1, 2), torch.zeros(1)), (torch.zeros(1, 2), torch.ones(1))
+    weight, bias = _mean([one, other], [0.25, 0.75])
+    assert weight.tolist() == [[0.25, 0.25]] and bias.tolist() == [0.75]
+
+
+def test_an_interval_shrinks_with_more_photos() -> None:
+    generator = np.random.default_rng(0)
+    mos = generator.random(4000)
+    score = mos + generator.normal(0, 0.2, 4000)
+    few, many = (float(_with_interval(score[:n], mos[:n], seed=0).split("± ")[1]) for n in (100, 4000))
+    assert many < few / 3

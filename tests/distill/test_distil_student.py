@@ -1,0 +1,40 @@
+"""What stage C is given: scored photos, then ladders, a photo's rungs always on one side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from pocketiqa.preprocess import preprocess
+
+from distill.degraded_photos import CLEAN, ladders, render
+from distill.distil_student import prepare_lesson
+from distill.mos_sets import MosSet
+from distill.student import INPUT_SPEC
+from distill.teacher import Teacher
+
+
+@pytest.fixture
+def files(tmp_path: Path, photos: dict[str, np.ndarray]) -> list[Path]:
+    for name in ("coffee", "chelsea", "rocket"):
+        Image.fromarray(photos[name][:128, :160]).save(tmp_path / f"{name}.png")
+    return sorted(tmp_path.iterdir())
+
+
+def test_scored_photos_come_first_with_their_scores_and_rungs_after_them_with_their_attributes(
+    tmp_path: Path, files: list[Path], tiny_teacher: Teacher
+) -> None:
+    mos_set = MosSet("own", files[:2], np.array([0.2, 0.8]), np.array(["a", "b"]))
+    rungs = ladders(files[2:], kinds_per_photo=1, seed=0)
+    lesson = prepare_lesson(tiny_teacher, mos_set, rungs, tmp_path / "cache")
+    assert len(lesson.rungs) == 2 + 6 and lesson.embedding.shape == (8, 32)
+    assert lesson.mos[:2].tolist() == pytest.approx([0.2, 0.8]) and lesson.mos[2:].isnan().all()
+    assert lesson.attributes[:2].isnan().all() and lesson.attributes[2].eq(1).all()
+    assert lesson.rungs[0].kind == CLEAN and len(set(lesson.sources)) == 3
+    assert np.array_equal(lesson.views(0), preprocess(files[0], INPUT_SPEC))
+    assert np.array_equal(lesson.views(7), render(rungs[5]))
+    assert torch.allclose(lesson.embedding.norm(dim=1), torch.ones(8), atol=1e-5)
+    assert len(set(lesson.held_out[2:])) == 1
