@@ -51,12 +51,13 @@ class Trunk(nn.Module):
     def __init__(self, pretrained: bool = True) -> None:
         super().__init__()
         network = make_batchnorm_quantization_safe(lite0_backbone(pretrained))
+        self.mean = IMAGENET_MEAN
         self.stem = nn.Sequential(network.conv_stem, network.bn1)
         self.stages = network.blocks
 
     def forward(self, views: torch.Tensor) -> list[torch.Tensor]:
         """Seven maps of V×C×h×w for ``views`` of V×3×H×W in [0, 1]."""
-        hidden = self.stem((views - IMAGENET_MEAN) / IMAGENET_STD)
+        hidden = self.stem((views - self.mean) / IMAGENET_STD)
         maps = []
         for stage in self.stages:
             hidden = stage(hidden)

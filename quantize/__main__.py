@@ -1,4 +1,7 @@
-"""``python -m quantize --images DIR``: the float student to int8, by PTQ and by QAT; the better is written."""
+"""``python -m quantize --images DIR [--mos CSV]``: the float student to int8; see README.md in this folder.
+
+Further commands: compare, sensitivity, robustness, hard-network.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +10,38 @@ import sys
 import tyro
 
 from quantize.calibration import CalibrationError
+from quantize.compare import CompareConfig, compare_recipes
+from quantize.hard_network import HardNetworkConfig, train_hard_network
 from quantize.quantize_student import QuantizeConfig, quantize_student
+from quantize.robustness import RobustnessConfig, measure_robustness
+from quantize.sensitivity_table import SensitivityConfig, measure_sensitivity
+
+_COMMANDS = {
+    "student": (QuantizeConfig, quantize_student),
+    "compare": (CompareConfig, compare_recipes),
+    "sensitivity": (SensitivityConfig, measure_sensitivity),
+    "robustness": (RobustnessConfig, measure_robustness),
+    "hard-network": (HardNetworkConfig, train_hard_network),
+}
 
 
 def main() -> int:
-    config = tyro.cli(QuantizeConfig, prog="python -m quantize", description=__doc__)
+    """Run one command, ``student`` where none is named; 0 done, 1 a bound broken, 2 misuse."""
+    arguments = sys.argv[1:]
+    if arguments and arguments[0].startswith("-") and arguments[0] not in ("-h", "--help"):
+        arguments = ["student", *arguments]
+    configs = {name: config for name, (config, _) in _COMMANDS.items()}
+    config = tyro.extras.subcommand_cli_from_dict(
+        configs, prog="python -m quantize", description=__doc__, args=arguments
+    )
+    run = next(run for kind, run in _COMMANDS.values() if type(config) is kind)
     try:
-        print(quantize_student(config))
+        text, holds = run(config)
     except (CalibrationError, FileNotFoundError, ValueError) as error:
         print(f"quantize: {error}", file=sys.stderr)
         return 2
-    return 0
+    print(text)
+    return 0 if holds else 1
 
 
 if __name__ == "__main__":

@@ -1,23 +1,31 @@
-"""Photos that set the ranges of int8 activations: real ones, enough of them, always the same."""
+"""Photos that int8 is tuned and judged on: real ones, enough of them, clean and degraded, always the same."""
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import random
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from pocketiqa.errors import PhotoError
-from pocketiqa.preprocess import open_photo, preprocess
+from pocketiqa.preprocess import open_photo
+from tqdm import tqdm
 
-from distill.student import INPUT_SPEC
+from distill.degradations import KINDS, LEVELS
+from distill.degraded_photos import CLEAN, Rung, render
+from distill.mos_sets import split_by_hash
 
 FEWEST = 16
 _ENDINGS = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}
 # Neighbouring pixels of a photo resemble each other (.9 and more); those of noise do not.
 _LEAST_CORRELATION = 0.3
+# The student's training leaves out this share of a MOS set, by the same hash: validation is on photos new to both.
+_HELD_OUT_SHARE = 0.1
 
 
 class CalibrationError(ValueError):
@@ -26,53 +34,128 @@ class CalibrationError(ValueError):
 
 @dataclass(frozen=True)
 class PhotoSplit:
-    """Disjoint photos for the three uses of a folder."""
+    """Disjoint photos for the two uses of a folder, in a random order that their seed gives."""
 
-    calibration: list[Path]
-    fine_tuning: list[Path]
+    tuning: list[Path]
     validation: list[Path]
 
 
-def split_photos(folder: Path, calibration: int, fine_tuning: int, validation: int, seed: int) -> PhotoSplit:
-    """Photos below ``folder``, shuffled by ``seed`` and dealt out: calibration, validation, then fine-tuning.
+class Inputs(Sequence):
+    """The student's inputs of many photos, held as the uint8 pixels that they are."""
 
-    A folder with fewer photos than asked for gives each use its share of what is there.
+    def __init__(self, pixels: np.ndarray) -> None:
+        self._pixels = pixels
+
+    def __len__(self) -> int:
+        return len(self._pixels)
+
+    def __getitem__(self, row: int) -> torch.Tensor:
+        """Float32 of ``INPUT_SPEC.shape`` in [0, 1]."""
+        return torch.from_numpy(self._pixels[row].astype(np.float32) / np.float32(255))
+
+    def take(self, rows: Sequence[int]) -> Inputs:
+        """The inputs in ``rows``, in that order."""
+        return Inputs(self._pixels[list(rows)])
+
+
+def photos_below(folder: Path, mos: dict[str, float] | None = None) -> list[Path]:
+    """Photos below ``folder``, sorted; with opinions, those that have one."""
+    found = sorted(path for path in Path(folder).rglob("*") if path.suffix.lower() in _ENDINGS)
+    return found if mos is None else [path for path in found if path.name in mos]
+
+
+def read_mos(table: Path) -> dict[str, float]:
+    """Opinions by file name, from a CSV whose rows begin with name and score; the first row may be a heading.
 
     Raises:
-        CalibrationError: fewer than ``FEWEST`` photos fall to calibration.
+        CalibrationError: no such file, or no row with a name and a number.
     """
-    photos = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _ENDINGS)
-    random.Random(seed).shuffle(photos)
-    asked = calibration + fine_tuning + validation
-    share = min(1.0, len(photos) / asked)
-    cut = [round(calibration * share), round((calibration + validation) * share), round(asked * share)]
-    if cut[0] < FEWEST:
+    opinions = {}
+    if not table.is_file():
+        raise CalibrationError(f"no table of opinions at {table}; --mos takes a CSV of file name and score")
+    with table.open(newline="", encoding="utf-8-sig") as stream:
+        for row in csv.reader(stream):
+            try:
+                opinions[row[0]] = float(row[1])
+            except (IndexError, ValueError):
+                continue
+    if not opinions:
+        raise CalibrationError(f"{table.name} has no row of file name and score, such as: photo.jpg,0.61")
+    return opinions
+
+
+def split_photos(photos: list[Path], tuning: int, validation: int, seed: int) -> PhotoSplit:
+    """Deal photos out: validation by a hash of the name, so that it stays validation however many there are.
+
+    Raises:
+        CalibrationError: fewer than ``FEWEST`` photos fall to tuning, or none to validation.
+    """
+    share = _HELD_OUT_SHARE
+    if len(photos) * share < validation:  # a small folder
+        share = validation / (tuning + validation)
+    held_out = split_by_hash(photos, share) if photos else np.zeros(0, dtype=bool)
+    order = random.Random(seed).sample(range(len(photos)), len(photos))
+    split = PhotoSplit(
+        [photos[row] for row in order if not held_out[row]][:tuning],
+        [photos[row] for row in order if held_out[row]][:validation],
+    )
+    if len(split.tuning) < FEWEST or not split.validation:
         raise CalibrationError(
-            f"{folder} has {len(photos)} photos, of which {cut[0]} would calibrate; at least {FEWEST} are needed, "
-            f"or a single odd photo sets the ranges: give a folder with {round(FEWEST / calibration * asked)} or more"
+            f"{len(photos)} photos give {len(split.tuning)} to tune on and {len(split.validation)} to validate; at "
+            f"least {FEWEST} and 1 are needed, or a single odd photo sets the ranges: give a folder with more"
         )
-    return PhotoSplit(photos[: cut[0]], photos[cut[1] : cut[2]], photos[cut[0] : cut[1]])
+    return split
 
 
-def load_inputs(photos: list[Path]) -> list[torch.Tensor]:
-    """The student's inputs, float32 of ``INPUT_SPEC.shape`` each.
+def degraded_half(photos: list[Path], seed: int) -> list[Rung]:
+    """Every photo once: each second one clean, the others degraded, all kinds and levels equally often."""
+    degraded = iter(degraded_copies(photos[1::2], seed))
+    return [next(degraded) if row % 2 else Rung(photo, CLEAN, 0, 0) for row, photo in enumerate(photos)]
+
+
+def degraded_copies(photos: list[Path], seed: int) -> list[Rung]:
+    """One degraded copy of each photo."""
+    shuffler = random.Random(seed)
+    deck: list[tuple[str, int]] = []
+    copies = []
+    for number, photo in enumerate(photos):
+        if not deck:
+            deck = [(kind, level) for kind in KINDS for level in LEVELS]
+            shuffler.shuffle(deck)
+        copies.append(Rung(photo, *deck.pop(), number))
+    return copies
+
+
+def clean(photos: list[Path]) -> list[Rung]:
+    """The photos as they are."""
+    return [Rung(photo, CLEAN, 0, 0) for photo in photos]
+
+
+def load_inputs(rungs: list[Rung], title: str = "photos") -> Inputs:
+    """The student's inputs of photos and of degraded copies.
 
     Raises:
         CalibrationError: a photo cannot be read, or is noise rather than a photograph.
     """
-    inputs = []
-    for path in photos:
-        try:
-            photo = open_photo(path)
-        except PhotoError as error:
-            raise CalibrationError(f"{path.name} cannot calibrate: {error}") from None
-        if (likeness := neighbour_correlation(np.asarray(photo.convert("L")))) < _LEAST_CORRELATION:
-            raise CalibrationError(
-                f"{path.name} looks like noise: neighbouring pixels correlate by {likeness:.2f}, in photographs by "
-                "over .9. Activations on noise have other ranges than on photos; calibrate on photos"
-            )
-        inputs.append(torch.from_numpy(preprocess(photo, INPUT_SPEC)))
-    return inputs
+
+    def load(rung: Rung) -> np.ndarray:
+        _refuse_noise(rung.photo)
+        return np.rint(render(rung) * 255).astype(np.uint8)
+
+    with ThreadPoolExecutor(2) as pool:
+        return Inputs(np.stack(list(tqdm(pool.map(load, rungs), total=len(rungs), desc=title))))
+
+
+def _refuse_noise(path: Path) -> None:
+    try:
+        grey = np.asarray(open_photo(path).convert("L"))
+    except PhotoError as error:
+        raise CalibrationError(f"{path.name} cannot calibrate: {error}") from None
+    if (likeness := neighbour_correlation(grey)) < _LEAST_CORRELATION:
+        raise CalibrationError(
+            f"{path.name} looks like noise: neighbouring pixels correlate by {likeness:.2f}, in photographs by "
+            "over .9. Activations on noise have other ranges than on photos; calibrate on photos"
+        )
 
 
 def neighbour_correlation(grey: np.ndarray) -> float:
@@ -83,9 +166,16 @@ def neighbour_correlation(grey: np.ndarray) -> float:
     return float(np.corrcoef(left, right)[0, 1])
 
 
-def digest(photos: list[Path]) -> str:
-    """sha256 over the photos' bytes, in order: which calibration made an artifact."""
+def stratified(scores: np.ndarray, count: int) -> list[int]:
+    """Rows of ``count`` photos spread evenly over the quality that the float student sees, worst to best."""
+    order = np.argsort(scores, kind="stable")
+    return [int(order[round(position)]) for position in np.linspace(0, len(order) - 1, min(count, len(order)))]
+
+
+def digest(rungs: list[Rung]) -> str:
+    """sha256 over the photos' bytes and what was done to them, in order: which photos made an artifact."""
     total = hashlib.sha256()
-    for path in photos:
-        total.update(hashlib.sha256(path.read_bytes()).digest())
+    for rung in rungs:
+        total.update(hashlib.sha256(rung.photo.read_bytes()).digest())
+        total.update(f"{rung.kind}|{rung.level}|{rung.seed}".encode())
     return total.hexdigest()

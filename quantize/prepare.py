@@ -16,6 +16,7 @@ from torchao.quantization.pt2e import FakeQuantizeBase
 from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 
 from distill.student import INPUT_SPEC, Student
+from quantize.exact_input import make_input_exact
 from quantize.quantizer import StudentQuantizer
 
 Prepared = torch.fx.GraphModule
@@ -30,7 +31,7 @@ def prepare(student: Student, quantizer: StudentQuantizer | None = None) -> Prep
     """
     with torch.no_grad():
         # A copy, because an exported graph shares its parameters with the module that it came from.
-        own = copy.deepcopy(student).eval()
+        own = make_input_exact(copy.deepcopy(student).eval())
         exported = torch.export.export(own, (torch.rand(INPUT_SPEC.shape),)).module()
     prepared = prepare_pt2e(exported, quantizer or StudentQuantizer())
     if not any(True for _ in fake_quantizers(prepared)):

@@ -1,4 +1,4 @@
-"""Post-training quantization: ranges from a pass over real photos, weights as they are, and a corrected bias."""
+"""Post-training quantization: ranges from a pass over real photos, weights rounded together, heads fitted to both."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ from collections.abc import Iterable
 
 import torch
 
-from distill.student import Student
+from quantize.exact_input import INPUT_RANGE, STEM
 from quantize.prepare import Prepared, set_observing, set_rounding
-
-HEAD_BIAS = "heads.early.bias"
-_EDGE = 1e-4
+from quantize.quantizer import module_of
 
 
 @torch.no_grad()
@@ -21,18 +19,19 @@ def calibrate(prepared: Prepared, inputs: Iterable[torch.Tensor]) -> None:
     set_observing(prepared, True)
     for views in inputs:
         prepared(views)
+    _fix_input_range(prepared)
     set_observing(prepared, False)
     set_rounding(prepared, True)
 
 
-@torch.no_grad()
-def correct_bias(prepared: Prepared, student: Student, inputs: list[torch.Tensor]) -> None:
-    """Shift the outputs' biases, in place, so that on ``inputs`` the mean logits are the float student's.
-
-    After Nagel et al., "Data-Free Quantization Through Weight Equalization and Bias Correction" (ICCV 2019), at the
-    one place where the errors of all layers arrive.
-    """
-    errors = [
-        torch.logit(prepared(views)[0], eps=_EDGE) - torch.logit(student(views)[0], eps=_EDGE) for views in inputs
-    ]
-    dict(prepared.named_parameters())[HEAD_BIAS].sub_(torch.cat(errors).mean(0))
+def _fix_input_range(prepared: Prepared) -> None:
+    """Pixels have a range of their own, whatever the calibration photos held."""
+    for node in prepared.graph.nodes:
+        if node.op == "call_module" and any(module_of(user) == STEM for user in node.users):
+            if node.args[0].op == "get_attr":
+                continue  # the stem's weight
+            rounding = prepared.get_submodule(node.target)
+            observer = rounding.activation_post_process
+            observer.min_val, observer.max_val = (torch.tensor(bound) for bound in INPUT_RANGE)
+            scale, zero_point = observer.calculate_qparams()
+            rounding.scale, rounding.zero_point = scale, zero_point.to(rounding.zero_point.dtype)

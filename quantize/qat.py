@@ -1,19 +1,21 @@
 """Quantization-aware fine-tuning: the rounded student learns to say what the float student says.
 
-No labels: the float student's score, attributes and map are the target, so any photos serve. It starts from the
-calibrated graph; scales, zero points and the folded BatchNorm stay frozen, the weights move a little.
+No labels: the float student's score, attributes, map and pooled features are the target, so any photos serve. It
+starts from the calibrated graph; scales, zero points and the folded BatchNorm stay frozen from the first step, the
+weights move a little.
 """
 
 from __future__ import annotations
 
+import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 
-from distill.student import Student
-from quantize.prepare import Prepared
+from quantize.prepare import Prepared, set_rounding
+from quantize.refit_heads import with_head_inputs
 
 _EDGE = 1e-4
 
@@ -27,6 +29,7 @@ class QatConfig:
         photos_per_step: gradients are summed over so many photos.
         rate: of Adam, at the start; it falls to zero along a cosine.
         map_weight: of the map's error beside the outputs' own.
+        feature_weight: of the pooled features' error, relative to their own size.
         seed: of the order of photos.
     """
 
@@ -34,13 +37,14 @@ class QatConfig:
     photos_per_step: int = 4
     rate: float = 2e-5
     map_weight: float = 0.1
+    feature_weight: float = 0.1
     seed: int = 0
 
 
 def fine_tune(
     prepared: Prepared,
-    student: Student,
-    inputs: list[torch.Tensor],
+    reference: Prepared,
+    inputs: Sequence[torch.Tensor],
     config: QatConfig,
     report: Callable[[int, float], None],
 ) -> None:
@@ -48,7 +52,7 @@ def fine_tune(
 
     Args:
         prepared: calibrated and frozen.
-        student: the float student whose answers are the target.
+        reference: the same graph of the float student, which is run without rounding.
         inputs: float32 of the student's input shape; at least one.
         config: steps and rates.
         report: called with the step and its loss.
@@ -56,8 +60,8 @@ def fine_tune(
     Raises:
         FloatingPointError: the loss is not finite; the rate is too high.
     """
-    with torch.no_grad():
-        targets = [_logits(student(views)) for views in inputs]
+    set_rounding(reference, False)
+    pupil, teacher = with_head_inputs(prepared), with_head_inputs(reference)
     weights = [parameter for name, parameter in prepared.named_parameters() if name.startswith("trunk.")]
     optimizer = torch.optim.Adam(weights, lr=config.rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(1, config.steps))
@@ -66,20 +70,33 @@ def fine_tune(
         optimizer.zero_grad()
         total = 0.0
         for row in order.choices(range(len(inputs)), k=config.photos_per_step):
-            quality, quality_map = _logits(prepared(inputs[row]))
-            target, target_map = targets[row]
-            loss = (quality - target).square().mean()
-            loss = loss + config.map_weight * (quality_map - target_map).square().mean()
-            (loss / config.photos_per_step).backward()
-            total += loss.item() / config.photos_per_step
-        if not torch.isfinite(torch.tensor(total)):
+            with torch.no_grad():
+                target = teacher(inputs[row])
+            loss = _loss(pupil(inputs[row]), target, config) / config.photos_per_step
+            loss.backward()
+            total += loss.item()
+        if not math.isfinite(total):
             raise FloatingPointError(f"the loss is {total} at step {step}; lower the rate of {config.rate}")
         optimizer.step()
         schedule.step()
         report(step, total)
 
 
-def _logits(outputs: tuple[torch.Tensor, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Outputs before their sigmoid: an error near 0 or 1 then counts as much as one in the middle."""
-    quality, quality_map = outputs
-    return torch.logit(quality, eps=_EDGE), torch.logit(quality_map, eps=_EDGE)
+def _loss(outputs: tuple[torch.Tensor, ...], targets: tuple[torch.Tensor, ...], config: QatConfig) -> torch.Tensor:
+    quality, score_map, *features = outputs
+    wanted_quality, wanted_map, *wanted = targets
+    loss = _logit_error(quality, wanted_quality) + config.map_weight * _logit_error(score_map, wanted_map)
+    for ours, theirs in zip(features, wanted):
+        error = (_means(ours) - _means(theirs)).square().sum() / _means(theirs).square().sum()
+        loss = loss + config.feature_weight * error
+    return loss
+
+
+def _logit_error(ours: torch.Tensor, theirs: torch.Tensor) -> torch.Tensor:
+    """Mean squared difference before the sigmoid: an error near 0 or 1 then counts as much as one in the middle."""
+    return (torch.logit(ours, eps=_EDGE) - torch.logit(theirs, eps=_EDGE)).square().mean()
+
+
+def _means(features: torch.Tensor) -> torch.Tensor:
+    """Over positions, where there are any."""
+    return features.mean((2, 3)) if features.ndim == 4 else features

@@ -1,8 +1,7 @@
-"""PTQ and QAT of one float student, compared with it on photos that neither saw; the better is kept."""
+"""``python -m quantize --images DIR [--mos CSV]``: the float student to int8, judged on photos that it never saw."""
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import shlex
 import sys
@@ -12,109 +11,161 @@ from pathlib import Path
 import numpy as np
 import torch
 from pocketiqa.files import sha256_of
-from pocketiqa.parity import ParityReport, compare
-from tqdm import tqdm
 
-from distill.student import SHIPPED_STUDENT, Student, load_student
-from quantize.calibration import digest, load_inputs, split_photos
-from quantize.prepare import Prepared, prepare
-from quantize.ptq import calibrate, correct_bias
-from quantize.qat import QatConfig, fine_tune
+from distill.student import SHIPPED_STUDENT
+from quantize.calibration import (
+    Inputs,
+    PhotoSplit,
+    clean,
+    degraded_copies,
+    degraded_half,
+    digest,
+    load_inputs,
+    photos_below,
+    read_mos,
+    split_photos,
+    stratified,
+)
+from quantize.figures import Bounds, Figures, measure, table
+from quantize.networks import NETWORKS, NetworkName
+from quantize.prepare import Prepared, convert
+from quantize.program import Lowered, lower, lower_float
+from quantize.qat import QatConfig
+from quantize.recipe import Recipe, TuningPhotos, quantize
 from quantize.state import SHIPPED, save_prepared
 
 
 @dataclass(frozen=True)
-class QuantizeConfig:
-    """What is quantized, and on which photos.
+class PhotosConfig:
+    """On which photos a float student is quantized.
 
     Attributes:
-        images: a folder of photos, dealt out to calibration, fine-tuning and validation; no scores needed.
+        images: a folder of photos; half of those to tune on are degraded, and each to validate on has a degraded copy.
+        mos: a CSV of file name and opinion; only photos in it are used, and the loss in SRCC to them is measured.
         student: the float student.
-        out: where the quantized one is written.
-        calibration: photos that set the ranges.
-        fine_tuning: photos that QAT learns from.
-        validation: photos on which the figures are measured.
-        seed: of the photos' order.
-        qat: steps and rates of the fine-tuning.
+        network: what it is.
+        calibration: photos, of those to tune on, that set ranges and round weights; spread over the float score.
+        tuning: photos that heads and fine-tuning learn from; no opinions are used.
+        validation: photos on which the figures are measured, each clean and degraded.
+        seed: of the photos' order and of their degradations.
     """
 
     images: Path
+    mos: Path | None = None
     student: Path = SHIPPED_STUDENT
-    out: Path = SHIPPED
+    network: NetworkName = "lite0"
     calibration: int = 64
-    fine_tuning: int = 200
-    validation: int = 100
+    tuning: int = 1000
+    validation: int = 600
     seed: int = 0
+
+
+@dataclass(frozen=True)
+class QuantizeConfig(PhotosConfig):
+    """What is quantized, how, and on which photos.
+
+    Attributes:
+        out: where the quantized student is written.
+        max_drop: ends with a verdict: how far the rank correlation with the float student may be from 1 and, with
+            opinions, how far the one with them may fall. Layers are reverted to float until both hold.
+        qat: fine-tuning after PTQ; the better of the two is kept. 0 steps leave it out.
+    """
+
+    out: Path = SHIPPED
+    max_drop: float | None = None
     qat: QatConfig = field(default_factory=QatConfig)
 
 
-def quantize_student(config: QuantizeConfig) -> str:
-    """Quantize both ways, write the better and its record, and return a Markdown table of both.
+@dataclass(frozen=True)
+class Subject:
+    """A float student, its photos and its scores for them."""
+
+    student: torch.nn.Module
+    program: Lowered
+    split: PhotoSplit
+    photos: TuningPhotos
+    validation: Inputs
+    reference: np.ndarray
+    mos: np.ndarray | None
+    calibration_digest: str
+
+    def judge(self, lowered: Lowered, title: str) -> Figures:
+        """Figures of a quantized program over the validation photos."""
+        return measure(self.reference, lowered.quality(self.validation, f"{title}: scores")[:, 0], self.mos)
+
+
+def load_subject(config: PhotosConfig) -> Subject:
+    """Read the student and its photos, and score them with the float program.
 
     Raises:
         CalibrationError: too few photos, unreadable ones, or noise.
         FileNotFoundError: no student.
     """
     torch.manual_seed(config.seed)
-    student = load_student(config.student)
-    photos = split_photos(config.images, config.calibration, config.fine_tuning, config.validation, config.seed)
-    validation = load_inputs(photos.validation)
-    reference = scores(student, validation, "float")
+    student = NETWORKS[config.network](config.student)
+    opinions = None if config.mos is None else read_mos(config.mos)
+    split = split_photos(photos_below(config.images, opinions), config.tuning, config.validation, config.seed)
+    tuning_rungs = degraded_half(split.tuning, config.seed)
+    tuning = load_inputs(tuning_rungs, "photos to tune on")
+    validation = load_inputs(
+        clean(split.validation) + degraded_copies(split.validation, config.seed + 1), "photos to validate"
+    )
+    program = lower_float(student)
+    targets = program.quality(tuning, "float: scores to tune on")
+    rows = stratified(targets[:, 0], config.calibration)
+    return Subject(
+        student=student,
+        program=program,
+        split=split,
+        photos=TuningPhotos(tuning, targets, tuning.take(rows)),
+        validation=validation,
+        reference=program.quality(validation, "float: scores")[:, 0],
+        mos=None if opinions is None else np.array([opinions[path.name] for path in split.validation]),
+        calibration_digest=digest([tuning_rungs[position] for position in rows]),
+    )
 
-    prepared = prepare(student)
-    calibration = load_inputs(photos.calibration)
-    calibrate(prepared, tqdm(calibration, desc="calibration"))
-    candidates = {"PTQ": prepared}
-    if config.qat.steps and photos.fine_tuning:
-        tuned = copy.deepcopy(prepared)
-        with tqdm(total=config.qat.steps, desc="QAT") as bar:
 
-            def report(step: int, loss: float) -> None:
-                bar.set_postfix(loss=f"{loss:.5f}")
-                bar.update()
+def quantize_student(config: QuantizeConfig) -> tuple[str, bool]:
+    """Quantize, write the best and its record; a Markdown report, and whether the student is within ``max_drop``.
 
-            fine_tune(tuned, student, load_inputs(photos.fine_tuning), config.qat, report)
-        candidates["QAT"] = tuned
+    Raises:
+        CalibrationError: too few photos, unreadable ones, or noise.
+        FileNotFoundError: no student.
+    """
+    from quantize.control import within_max_drop
 
-    for candidate in candidates.values():
-        correct_bias(candidate, student, calibration)
-    names = [path.name for path in photos.validation]
-    reports = {
-        name: compare(reference, scores(candidate, validation, name), names) for name, candidate in candidates.items()
-    }
-    best = min(reports, key=lambda name: reports[name].mean_abs)
+    subject = load_subject(config)
+    recipes = {"PTQ": Recipe()}
+    if config.qat.steps:
+        recipes["QAT"] = Recipe(fine_tuning=config.qat)
+    candidates: dict[str, tuple[Prepared, Figures]] = {}
+    for name, recipe in recipes.items():
+        prepared = quantize(subject.student, subject.photos, recipe, name)
+        candidates[name] = prepared, subject.judge(lower(convert(prepared)), name)
+    best = min(candidates, key=lambda name: candidates[name][1].mean_abs)
+    float_modules: frozenset[str] = frozenset()
+    lines = []
+    if config.max_drop is not None:
+        outcome = within_max_drop(subject, candidates[best], recipes[best], config.max_drop)
+        lines = outcome.lines
+        if outcome.float_modules:
+            float_modules = outcome.float_modules
+            best = f"{best} + control"
+            candidates[best] = outcome.prepared, outcome.figures
+    prepared, figures = candidates[best]
     record = {
         "command": "python -m quantize " + shlex.join(Path(a).name if a.startswith("/") else a for a in sys.argv[1:]),
         "seed": config.seed,
         "student_sha256": sha256_of(config.student),
         "shipped": best,
+        "float_modules": sorted(float_modules),
         "qat": dataclasses.asdict(config.qat),
-        "calibration": {"n": len(photos.calibration), "sha256": digest(photos.calibration)},
-        "validation": {name: summary(report) for name, report in reports.items()},
+        "calibration": {"n": len(subject.photos.calibration), "sha256": subject.calibration_digest},
+        "tuning": len(subject.photos.inputs),
+        "validation": {name: figures.to_dict() for name, (_, figures) in candidates.items()},
     }
-    save_prepared(candidates[best], config.out, record)
-    return table(reports, best)
-
-
-@torch.no_grad()
-def scores(network: Student | Prepared, inputs: list[torch.Tensor], title: str) -> np.ndarray:
-    """Float64 scores in [0, 1], one per input."""
-    return np.array([network(views)[0][0, 0].item() for views in tqdm(inputs, desc=f"scores, {title}")])
-
-
-def summary(report: ParityReport) -> dict[str, float]:
-    """The figures that a record keeps."""
-    kept = ("n", "srcc", "mean_abs", "max_abs", "bias", "flip_rate")
-    return {name: round(getattr(report, name), 6) for name in kept}
-
-
-def table(reports: dict[str, ParityReport], best: str) -> str:
-    """A Markdown table: one row a method."""
-    lines = ["| | n | SRCC to float | mean \\|Δ\\| | max \\|Δ\\| | bias |", "| --- |" + " ---: |" * 5]
-    for name, report in reports.items():
-        mark = " (shipped)" if name == best else ""
-        lines.append(
-            f"| {name}{mark} | {report.n} | {report.srcc:.4f} | {report.mean_abs:.4f} | {report.max_abs:.4f} "
-            f"| {report.bias:+.4f} |"
-        )
-    return "\n".join(lines)
+    save_prepared(prepared, config.out, record)
+    broken = figures.broken(Bounds())
+    lines.append("every bound of the product holds" if not broken else "bounds broken: " + "; ".join(broken))
+    rows = {name: figures for name, (_, figures) in candidates.items()}
+    return "\n".join([table(rows), "", *lines]), config.max_drop is None or outcome.holds

@@ -10,7 +10,13 @@ from __future__ import annotations
 import torch
 from executorch.backends.xnnpack.quantizer.xnnpack_quantizer import XNNPACKQuantizer
 from executorch.backends.xnnpack.quantizer.xnnpack_quantizer_utils import QuantizationConfig
-from torchao.quantization.pt2e import FakeQuantize, MovingAverageMinMaxObserver, PerChannelMinMaxObserver
+from torchao.quantization.pt2e import (
+    FakeQuantize,
+    HistogramObserver,
+    MinMaxObserver,
+    MovingAverageMinMaxObserver,
+    PerChannelMinMaxObserver,
+)
 from torchao.quantization.pt2e.quantizer import QuantizationAnnotation, QuantizationSpec
 
 CLAMPS = {
@@ -22,21 +28,25 @@ CLAMPS = {
 _ANNOTATION = "quantization_annotation"
 # The smallest scale that XNNPACK's requantization takes.
 _SMALLEST_SCALE = 2**-12
-# Weight of the newest photo in an activation's range: about the last twenty photos count.
-_AVERAGING = 0.05
+# What sets an activation's range: the extremes of all photos; their moving average, in which about the last twenty
+# photos count; or the range that rounds a histogram of the values with the least squared error.
+OBSERVERS = {
+    "min-max": (MinMaxObserver, {}),
+    "moving-average": (MovingAverageMinMaxObserver, {"averaging_constant": 0.05}),
+    "histogram": (HistogramObserver, {}),
+}
 
 
-def activation_spec() -> QuantizationSpec:
-    """Int8, per tensor, affine; the range is a moving average of the photos' own, so that no outlier sets it."""
+def activation_spec(observer: str) -> QuantizationSpec:
+    """Int8, per tensor, affine; ``observer`` is one of ``OBSERVERS``."""
+    kind, settings = OBSERVERS[observer]
     return QuantizationSpec(
         dtype=torch.int8,
         quant_min=-128,
         quant_max=127,
         qscheme=torch.per_tensor_affine,
         is_dynamic=False,
-        observer_or_fake_quant_ctr=FakeQuantize.with_args(
-            observer=MovingAverageMinMaxObserver, averaging_constant=_AVERAGING, eps=_SMALLEST_SCALE
-        ),
+        observer_or_fake_quant_ctr=FakeQuantize.with_args(observer=kind, eps=_SMALLEST_SCALE, **settings),
     )
 
 
@@ -61,12 +71,13 @@ class StudentQuantizer(XNNPACKQuantizer):
 
     Args:
         float_modules: dotted names of modules inside the student that stay float besides pooling and heads.
+        observer: one of ``OBSERVERS``.
     """
 
-    def __init__(self, float_modules: frozenset[str] = frozenset()) -> None:
+    def __init__(self, float_modules: frozenset[str] = frozenset(), observer: str = "min-max") -> None:
         super().__init__()
         self.float_modules = float_modules
-        activation, weight = activation_spec(), weight_spec()
+        activation, weight = activation_spec(observer), weight_spec()
         # is_qat: fake-quantize modules stand in the graph, for calibration and for fine-tuning alike.
         self.set_global(QuantizationConfig(activation, activation, weight, None, True))
         self.set_filter_function(self._is_quantized)

@@ -16,20 +16,26 @@ from torchao.quantization.pt2e import FakeQuantizeBase
 
 from distill.student import Student, save_tensors
 from quantize.prepare import Prepared, prepare, set_observing, set_rounding
-from quantize.quantizer import module_of
+from quantize.quantizer import StudentQuantizer, module_of
 
 SHIPPED = Path(__file__).parent / "weights" / "student_int8.safetensors"
 _BOUNDS = ("min_val", "max_val")
 
 
 def save_prepared(prepared: Prepared, path: Path, record: dict[str, object]) -> None:
-    """Write the state beside a JSON record of how it came about; ``record["student_sha256"]`` names its float."""
+    """Write the state beside a JSON record of how it came about; ``record["student_sha256"]`` names its float
+    student and ``record["float_modules"]`` what stayed float.
+    """
     tensors = {
         f"{label}:{bound}": getattr(place.activation_post_process, bound)
         for label, place in places(prepared).items()
         for bound in _BOUNDS
     }
-    save_tensors(_weights(prepared) | tensors, path, {"student_sha256": str(record["student_sha256"])})
+    metadata = {
+        "student_sha256": str(record["student_sha256"]),
+        "float_modules": ",".join(record.get("float_modules", [])),
+    }
+    save_tensors(_weights(prepared) | tensors, path, metadata)
     path.with_suffix(".json").write_text(json.dumps(record, indent=2) + "\n")
 
 
@@ -43,13 +49,15 @@ def load_prepared(student: Student, path: Path, student_sha256: str) -> Prepared
     if not path.is_file():
         raise FileNotFoundError(f"no quantized student at {path}; make one with: python -m quantize --images DIR")
     with safe_open(path, "pt") as file:
-        made_from = (file.metadata() or {}).get("student_sha256")
+        metadata = file.metadata() or {}
+    made_from = metadata.get("student_sha256")
     if made_from != student_sha256:
         raise ValueError(
             f"{path.name} was quantized from another float student (sha256 {str(made_from)[:12]}…, this one has "
             f"{student_sha256[:12]}…); quantize this one with: python -m quantize --images DIR"
         )
-    prepared = prepare(student)
+    float_modules = frozenset(filter(None, metadata.get("float_modules", "").split(",")))
+    prepared = prepare(student, StudentQuantizer(float_modules))
     loaded = load_file(path)
     weights, ranges = _weights(prepared), places(prepared)
     expected = {*weights, *(f"{label}:{bound}" for label in ranges for bound in _BOUNDS)}

@@ -1,4 +1,4 @@
-"""Calibration photos: dealt out the same every time, too few or noise refused."""
+"""Photos: dealt out the same every time, half degraded, too few or noise refused."""
 
 from __future__ import annotations
 
@@ -8,8 +8,21 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from distill.mos_sets import split_by_hash
 from distill.student import INPUT_SPEC
-from quantize.calibration import CalibrationError, digest, load_inputs, neighbour_correlation, split_photos
+from quantize.calibration import (
+    CalibrationError,
+    clean,
+    degraded_copies,
+    degraded_half,
+    digest,
+    load_inputs,
+    neighbour_correlation,
+    photos_below,
+    read_mos,
+    split_photos,
+    stratified,
+)
 
 
 @pytest.fixture
@@ -20,44 +33,80 @@ def folder(tmp_path: Path, photos: dict[str, np.ndarray]) -> Path:
     return tmp_path
 
 
-def test_the_three_uses_share_no_photo_and_take_all(folder: Path) -> None:
-    split = split_photos(folder, calibration=20, fine_tuning=10, validation=10, seed=0)
-    assert [len(split.calibration), len(split.fine_tuning), len(split.validation)] == [20, 10, 10]
-    assert len({*split.calibration, *split.fine_tuning, *split.validation}) == 40
+def test_the_two_uses_share_no_photo(folder: Path) -> None:
+    split = split_photos(photos_below(folder), tuning=30, validation=10, seed=0)
+    assert len({*split.tuning, *split.validation}) == len(split.tuning) + len(split.validation) > 30
 
 
-def test_the_same_seed_deals_the_same_photos(folder: Path) -> None:
-    first, second, third = (split_photos(folder, 20, 10, 10, seed) for seed in (0, 0, 1))
+def test_validation_is_a_part_of_what_the_students_training_left_out(folder: Path) -> None:
+    many = [folder / f"{number}.jpg" for number in range(2000)]
+    split = split_photos(many, tuning=500, validation=100, seed=0)
+    held_out = {path for path, out in zip(many, split_by_hash(many, 0.1)) if out}
+    assert len(split.validation) == 100 and set(split.validation) <= held_out
+    assert not held_out & set(split.tuning)
+
+
+def test_the_same_seed_deals_and_degrades_the_same_photos(folder: Path) -> None:
+    first, second, third = (
+        degraded_half(split_photos(photos_below(folder), 30, 10, seed).tuning, seed) for seed in (0, 0, 1)
+    )
     assert first == second != third
-    assert digest(first.calibration) == digest(second.calibration) != digest(third.calibration)
+    assert digest(first) == digest(second) != digest(third)
 
 
-def test_a_small_folder_is_shared_in_proportion(folder: Path) -> None:
-    split = split_photos(folder, calibration=40, fine_tuning=20, validation=20, seed=0)
-    assert [len(split.calibration), len(split.fine_tuning), len(split.validation)] == [20, 10, 10]
+def test_each_second_photo_is_degraded_and_kinds_take_turns(folder: Path) -> None:
+    rungs = degraded_half(photos_below(folder), seed=0)
+    assert [rung.level > 0 for rung in rungs] == [bool(row % 2) for row in range(40)]
+    copies = degraded_copies([Path(str(n)) for n in range(120)], seed=0)
+    assert len({(rung.kind, rung.level) for rung in copies}) == 120
 
 
-def test_too_few_photos_are_refused_with_the_number_that_would_do(folder: Path) -> None:
+def test_fewer_than_sixteen_photos_are_refused(folder: Path) -> None:
     with pytest.raises(CalibrationError, match="at least 16"):
-        split_photos(folder, calibration=64, fine_tuning=200, validation=100, seed=0)
+        split_photos(photos_below(folder)[:15], tuning=64, validation=100, seed=0)
 
 
-def test_photographs_load_as_the_students_input(folder: Path) -> None:
-    assert {tuple(views.shape) for views in load_inputs(sorted(folder.iterdir())[:3])} == {INPUT_SPEC.shape}
+def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CalibrationError, match="0 photos"):
+        split_photos(photos_below(tmp_path), tuning=64, validation=100, seed=0)
+
+
+def test_opinions_choose_the_photos(folder: Path) -> None:
+    table = folder / "mos.csv"
+    table.write_text("name,score\n03.png,0.5\n07.png,0.25\n")
+    opinions = read_mos(table)
+    assert opinions == {"03.png": 0.5, "07.png": 0.25}
+    assert [path.name for path in photos_below(folder, opinions)] == ["03.png", "07.png"]
+    table.write_text("no numbers here\n")
+    with pytest.raises(CalibrationError, match=r"photo\.jpg,0\.61"):
+        read_mos(table)
+
+
+def test_photographs_load_as_the_students_input_and_copies_differ(folder: Path) -> None:
+    photos = sorted(folder.iterdir())[:3]
+    inputs = load_inputs(clean(photos) + degraded_copies(photos, 0))
+    assert {tuple(views.shape) for views in inputs} == {INPUT_SPEC.shape}
+    assert all((inputs[row] != inputs[row + 3]).any() for row in range(3))
 
 
 def test_noise_is_refused_with_the_reason(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     Image.fromarray(noise).save(tmp_path / "noise.png")
     with pytest.raises(CalibrationError, match="looks like noise"):
-        load_inputs([tmp_path / "noise.png"])
+        load_inputs(clean([tmp_path / "noise.png"]))
 
 
 def test_an_unreadable_photo_is_named(tmp_path: Path) -> None:
     (tmp_path / "broken.jpg").write_bytes(b"not a photo")
     with pytest.raises(CalibrationError, match=r"broken\.jpg cannot calibrate"):
-        load_inputs([tmp_path / "broken.jpg"])
+        load_inputs(clean([tmp_path / "broken.jpg"]))
 
 
 def test_a_flat_picture_is_no_noise() -> None:
     assert neighbour_correlation(np.full((8, 8), 7, dtype=np.uint8)) == 1
+
+
+def test_calibration_photos_spread_from_the_worst_to_the_best() -> None:
+    scores = np.random.default_rng(0).permutation(100) / 100
+    chosen = scores[stratified(scores, 5)]
+    assert chosen[0] == 0 and chosen[-1] == 0.99 and np.allclose(np.diff(chosen), 0.25, atol=0.02)

@@ -1,37 +1,71 @@
-"""Both ways of quantization end to end on a few photos: a table, a record, the better one kept."""
+"""The command end to end on a tiny student: a table, a verdict, a record, and a state that loads again."""
 
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
-from pocketiqa.files import sha256_of
+from tiny_student import TinyStudent
 
-from distill.student import SHIPPED_STUDENT, load_student
-from quantize.qat import QatConfig
-from quantize.quantize_student import QuantizeConfig, quantize_student
+from quantize import networks
+from quantize.__main__ import main
 from quantize.state import load_prepared
 
 
-@pytest.mark.slow
-def test_the_better_of_ptq_and_qat_is_written_and_can_be_loaded(
-    tmp_path: Path, photos: dict[str, np.ndarray]
-) -> None:
+@pytest.fixture
+def arguments(
+    tmp_path: Path, photos: dict[str, np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> list[str]:
     folder = tmp_path / "photos"
     folder.mkdir()
-    for number in range(20):
-        photo = list(photos.values())[number % 6]
+    for number in range(40):
+        photo = list(photos.values())[number % len(photos)]
         Image.fromarray(photo[number : number + 120, number : number + 160]).save(folder / f"{number}.png")
-    out = tmp_path / "int8.safetensors"
-    config = QuantizeConfig(
-        folder, out=out, calibration=16, fine_tuning=1, validation=3, qat=QatConfig(steps=1, photos_per_step=1)
-    )
-    table = quantize_student(config)
-    record = json.loads(out.with_suffix(".json").read_text())
-    assert "PTQ" in table and "QAT" in table and f"{record['shipped']} (shipped)" in table
+    (folder / "mos.csv").write_text("\n".join(f"{number}.png,{number / 40}" for number in range(40)))
+    student = tmp_path / "student.safetensors"
+    student.write_bytes(b"tiny")
+    monkeypatch.setitem(networks.NETWORKS, "lite0", lambda path: TinyStudent().eval())
+    flags = {"images": folder, "mos": folder / "mos.csv", "student": student, "out": tmp_path / "int8.safetensors"}
+    sizes = {"calibration": 4, "tuning": 24, "validation": 10, "qat.steps": 1}
+    return [part for name, value in (flags | sizes).items() for part in (f"--{name}", str(value))]
+
+
+def run(monkeypatch: pytest.MonkeyPatch, arguments: list[str]) -> int:
+    monkeypatch.setattr(sys, "argv", ["python -m quantize", *arguments])
+    return main()
+
+
+def test_the_better_of_ptq_and_qat_is_written_with_a_verdict_and_loads_again(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert run(monkeypatch, [*arguments, "--max-drop", "0.1"]) == 0
+    printed = capsys.readouterr().out
+    assert "| PTQ |" in printed and "| QAT |" in printed and "within --max-drop 0.1 with 0 layers" in printed
+    record = json.loads((tmp_path / "int8.json").read_text())
     errors = {name: row["mean_abs"] for name, row in record["validation"].items()}
     assert errors[record["shipped"]] == min(errors.values())
-    load_prepared(load_student(SHIPPED_STUDENT), out, sha256_of(SHIPPED_STUDENT))
+    load_prepared(TinyStudent().eval(), tmp_path / "int8.safetensors", record["student_sha256"])
+
+
+def test_a_drop_that_int8_cannot_keep_reverts_layers_and_tells_the_price(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    code = run(monkeypatch, [*arguments, "--qat.steps", "0", "--max-drop", "-1"])
+    printed = capsys.readouterr().out
+    assert code == 1
+    assert "NOT within --max-drop -1 with 1 layers in float" in printed
+    assert "price:" in printed and "time" in printed
+    record = json.loads((tmp_path / "int8.json").read_text())
+    assert {"trunk.stem.0", "trunk.stages.0"} & set(record["float_modules"])
+    load_prepared(TinyStudent().eval(), tmp_path / "int8.safetensors", record["student_sha256"])
+
+
+def test_misuse_ends_with_2_and_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert run(monkeypatch, ["--images", str(tmp_path)]) == 2
+    assert capsys.readouterr().err.startswith("quantize: ")

@@ -1,0 +1,123 @@
+"""Accuracy control: the worst layers go back to float until int8 ranks photos as the float student does.
+
+As ``quantize_with_accuracy_control`` in NNCF does it (Kozlov et al., "Neural Network Compression Framework for fast
+model inference", 2020), which PT2E has nowhere. Layers are ranked once by the error that each makes alone; how many
+of them have to go is found by doubling and halving, on photos that the figures are not measured on.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from quantize.figures import Figures, measure
+from quantize.prepare import Prepared, convert
+from quantize.program import Lowered, latency_ratio, lower
+from quantize.recipe import Recipe, TuningPhotos, quantize
+from quantize.sensitivity import ranked_layers
+
+if TYPE_CHECKING:
+    from quantize.quantize_student import Subject
+
+# Photos that rank the layers, and photos on which a number of float layers is tried.
+_RANKING = 16
+_TRIAL = 200
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What control decided; ``prepared`` and ``figures`` are those of the last, smallest sufficient revert."""
+
+    prepared: Prepared
+    figures: Figures
+    float_modules: frozenset[str]
+    holds: bool
+    lines: list[str]
+
+
+def within_max_drop(
+    subject: Subject, candidate: tuple[Prepared, Figures], recipe: Recipe, max_drop: float
+) -> Outcome:
+    """Revert as few of the worst layers as needed, and say what it costs.
+
+    Args:
+        subject: student and photos.
+        candidate: the recipe's int8 student and its validation figures.
+        recipe: how it was quantized; fine-tuning is left out where layers are reverted.
+        max_drop: see :func:`drop`.
+    """
+    prepared, figures = candidate
+    if drop(figures) <= max_drop:
+        return Outcome(prepared, figures, frozenset(), True, [_verdict(figures, max_drop, 0), "float layers: none"])
+    plain = dataclasses.replace(recipe, fine_tuning=None)
+    rows = np.linspace(0, len(subject.photos.calibration) - 1, _RANKING).astype(int)
+    few = subject.photos.calibration.take(rows)
+    layers = ranked_layers(prepared, few, subject.program.quality(few, "ranking: float"))
+    trial = _trial_photos(subject)
+
+    def revert(count: int) -> tuple[Prepared, Lowered, frozenset[str]]:
+        modules = frozenset().union(*(layer.modules for layer in layers[:count]))
+        own = dataclasses.replace(plain, float_modules=modules)
+        reverted = quantize(subject.student, subject.photos, own, f"{count} float layers")
+        return reverted, lower(convert(reverted)), modules
+
+    def suffices(count: int) -> bool:
+        scores = revert(count)[1].quality(trial.inputs, f"{count} float layers: trial")[:, 0]
+        return drop(measure(trial.targets[:, 0], scores)) <= max_drop
+
+    count = fewest(suffices, len(layers) - 1)
+    reverted, lowered, modules = revert(count)
+    figures = subject.judge(lowered, f"{count} float layers")
+    int8 = lower(convert(prepared))
+    ratio = latency_ratio(lowered, int8, subject.validation)
+    return Outcome(
+        reverted,
+        figures,
+        modules,
+        drop(figures) <= max_drop,
+        [
+            _verdict(figures, max_drop, count),
+            "float layers: " + ", ".join(layer.name for layer in layers[:count]),
+            f"price: {len(int8.buffer) / 1e6:.2f} MB → {len(lowered.buffer) / 1e6:.2f} MB, {ratio:.2f} times as long "
+            f"as int8 alone (runs in turns), {lowered.subgraphs} delegated subgraph(s)",
+        ],
+    )
+
+
+def drop(figures: Figures) -> float:
+    """What ``--max-drop`` bounds: 1 - SRCC to float or, with opinions, the loss in SRCC to them if that is more."""
+    return max(1 - figures.srcc, figures.mos_drop or 0.0)
+
+
+def _trial_photos(subject: Subject) -> TuningPhotos:
+    """Every k-th of the photos to tune on."""
+    photos = subject.photos
+    rows = range(0, len(photos.inputs), max(1, len(photos.inputs) // _TRIAL))
+    return TuningPhotos(photos.inputs.take(rows), photos.targets[list(rows)], photos.calibration)
+
+
+def fewest(suffices: Callable[[int], bool], most: int) -> int:
+    """The smallest count of 1 to ``most`` that suffices, found by doubling and halving; ``most`` if none less does."""
+    high = 1
+    while high < most and not suffices(high):
+        high = min(2 * high, most)
+    low = high // 2 + 1
+    while low < high:
+        middle = (low + high) // 2
+        if suffices(middle):
+            high = middle
+        else:
+            low = middle + 1
+    return high
+
+
+def _verdict(figures: Figures, max_drop: float, count: int) -> str:
+    within = drop(figures) <= max_drop
+    return (
+        f"{'within' if within else 'NOT within'} --max-drop {max_drop:g} with {count} layers in float: SRCC to float "
+        f"{figures.srcc:.4f}" + ("" if figures.mos_drop is None else f", SRCC to MOS falls by {figures.mos_drop:+.4f}")
+    )

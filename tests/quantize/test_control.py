@@ -1,0 +1,30 @@
+"""How many layers have to go back to float: the fewest that suffice, in few trials."""
+
+from __future__ import annotations
+
+import pytest
+
+from quantize.control import drop, fewest
+from quantize.figures import Figures
+
+
+@pytest.mark.parametrize("enough", range(1, 51))
+def test_the_fewest_layers_that_suffice_are_found_in_few_trials(enough: int) -> None:
+    tried = []
+
+    def suffices(count: int) -> bool:
+        tried.append(count)
+        return count >= enough
+
+    assert fewest(suffices, 50) == enough
+    assert len(tried) <= 12
+
+
+def test_all_layers_are_reverted_when_fewer_do_not_suffice() -> None:
+    assert fewest(lambda count: False, 7) == 7
+
+
+def test_the_drop_is_the_larger_of_the_two_losses() -> None:
+    assert drop(Figures(9, 0.99, 0, 0, 0, 0)) == pytest.approx(0.01)
+    assert drop(Figures(9, 0.99, 0, 0, 0, 0, mos_drop=0.02)) == pytest.approx(0.02)
+    assert drop(Figures(9, 0.99, 0, 0, 0, 0, mos_drop=-0.02)) == pytest.approx(0.01)
