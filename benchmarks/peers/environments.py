@@ -31,7 +31,9 @@ ENVIRONMENTS = {
     "networks": Environment(
         "3.11",
         ("torch==2.15.0", "torchvision==0.29.2", "pyiqa==0.1.16", "onnxruntime==1.31.1", "onnx==1.23.2",
-         "onnxscript==0.7.2", "openvino==2026.4.1", *_STUDENT),
+         "onnxscript==0.7.2", "openvino==2026.4.1",
+         "setuptools<81",  # pyiqa's CLIP imports its pkg_resources
+         *_STUDENT),
     ),
     # litert-torch holds torch back, so it stands alone.
     "litert": Environment("3.11", ("litert-torch==0.10.0", *_STUDENT)),

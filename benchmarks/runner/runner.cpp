@@ -1,4 +1,4 @@
-// Runs a .pte a number of times and prints one line of JSON with every latency.
+// Runs a .pte, or the program inside a .bpte, a number of times and prints one line of JSON with every latency.
 //
 //   pocketiqa_runner --model_path=student_int8.pte --inputs=photo.bin --warmup=5 --num_executions=100
 //
@@ -17,7 +17,7 @@
 #include <string>
 #include <vector>
 
-#include <executorch/extension/data_loader/file_data_loader.h>
+#include <executorch/extension/data_loader/buffer_data_loader.h>
 #include <executorch/extension/memory_allocator/malloc_memory_allocator.h>
 #include <executorch/runtime/executor/method.h>
 #include <executorch/runtime/executor/program.h>
@@ -33,7 +33,7 @@ ThreadPool* get_threadpool();
 } // namespace executorch::extension::threadpool
 
 using executorch::aten::TensorImpl;
-using executorch::extension::FileDataLoader;
+using executorch::extension::BufferDataLoader;
 using executorch::extension::MallocMemoryAllocator;
 using executorch::runtime::Error;
 using executorch::runtime::EValue;
@@ -95,6 +95,43 @@ long number(const std::map<std::string, std::string>& flags, const char* name, l
   return value;
 }
 
+// A file's bytes at an address that ExecuTorch's segments can be used at.
+struct Content {
+  std::unique_ptr<uint8_t, decltype(&std::free)> bytes{nullptr, &std::free};
+  size_t size = 0;
+};
+
+Content aligned_copy(const char* data, size_t size) {
+  constexpr size_t alignment = 64;
+  Content content;
+  content.bytes.reset(static_cast<uint8_t*>(std::aligned_alloc(alignment, (size / alignment + 1) * alignment)));
+  if (!content.bytes) stop(1, "out of memory");
+  std::memcpy(content.bytes.get(), data, size);
+  content.size = size;
+  return content;
+}
+
+// The program of a .pte, or of a .bpte: there it is the third field of a flatbuffer's root table. The wheel has no
+// reader for these, so the few offsets are followed here, each checked against the file's size.
+Content program_of(const std::vector<char>& file, const std::string& path) {
+  if (file.size() < 8 || std::memcmp(file.data() + 4, "BP08", 4) != 0) return aligned_copy(file.data(), file.size());
+  const auto load = [&](size_t at, size_t width) -> uint32_t {
+    if (at > file.size() || file.size() - at < width) stop(1, path + " is a damaged .bpte");
+    uint32_t value = 0;
+    std::memcpy(&value, file.data() + at, width);
+    return value;
+  };
+  const size_t root = load(0, 4);
+  const size_t vtable = root - static_cast<int32_t>(load(root, 4));
+  constexpr size_t slot = 4 + 2 * 2;
+  const size_t field = load(vtable, 2) > slot ? load(vtable + slot, 2) : 0;
+  if (!field) stop(1, path + " is a .bpte without a program");
+  const size_t vector = root + field + load(root + field, 4);
+  const size_t length = load(vector, 4);
+  if (length > file.size() || vector + 4 > file.size() - length) stop(1, path + " is a damaged .bpte");
+  return aligned_copy(file.data() + vector + 4, length);
+}
+
 std::vector<char> read_file(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) stop(2, "cannot read " + path);
@@ -135,9 +172,9 @@ int main(int argc, char** argv) {
   }
 
   const auto began = Clock::now();
-  auto loader = FileDataLoader::from(path.c_str());
-  require(loader.error(), "reading " + path);
-  auto program = Program::load(&loader.get());
+  const Content content = program_of(read_file(path), path);
+  BufferDataLoader loader(content.bytes.get(), content.size);
+  auto program = Program::load(&loader);
   require(program.error(), "loading " + path + " (is it a .pte, and not newer than this runtime?)");
   const char* name = flags.at("method_name").c_str();
   auto meta = program->method_meta(name);

@@ -54,6 +54,36 @@ def test_the_runner_gives_the_bytes_that_python_gives(
         assert (tmp_path / f"out-{i}.bin").read_bytes() == output.tobytes()
 
 
+def test_the_program_inside_a_bpte_is_run(
+    runner: Path, flags: list[str], tiny_bundle: Path, tmp_path: Path
+) -> None:
+    program = Bundle.open(tiny_bundle).read_variant("int8")
+    bundled = tmp_path / "tiny.bpte"
+    bundled.write_bytes(as_bpte(program))
+    outputs = []
+    for path in (bundled, Path(flags[0].removeprefix("--model_path="))):
+        done = run(runner, f"--model_path={path}", flags[1], f"--output_file={tmp_path / 'out'}")
+        assert done.returncode == 0, done.stderr
+        outputs.append((tmp_path / "out-0.bin").read_bytes())
+    assert outputs[0] == outputs[1]
+    bundled.write_bytes(bundled.read_bytes()[: len(program) // 2])
+    done = run(runner, f"--model_path={bundled}", flags[1])
+    assert done.returncode == 1
+    assert "damaged .bpte" in done.stderr
+
+
+def as_bpte(program: bytes) -> bytes:
+    """The program as ExecuTorch's own serializer bundles it, without test cases."""
+    from executorch.devtools.bundled_program.schema import bundled_program_schema as schema
+    from executorch.devtools.bundled_program.serialize import serialize_from_bundled_program_to_flatbuffer as serialize
+
+    class Bundled:
+        def serialize_to_schema(self) -> schema.BundledProgram:
+            return schema.BundledProgram(version=0, method_test_suites=[], program=program)
+
+    return serialize(Bundled())
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
