@@ -1,30 +1,38 @@
-"""From the float student and its quantized state to a bundle with every artifact verified."""
+"""From the float student and its quantized state to a bundle with every artifact verified.
+
+The steps stand in the order of the ladder, and the first rung that does not hold ends the build.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import io
 import shutil
-import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
-from pocketiqa.bundle import Manifest, Variant, atomic_directory, entries_of
+from pocketiqa.bundle import atomic_directory
 from pocketiqa.files import sha256_of
-from pocketiqa.manifest import FileEntry
-from pocketiqa.preprocess import preprocess
+from pocketiqa.preprocess import open_photo, preprocess
 from pocketiqa.runtime import load_program
 from tqdm import tqdm
 
-from distill.student import ATTRIBUTES, INPUT_SPEC, OUTPUTS, SHIPPED_STUDENT, Student, load_student
-from mobile_export.executorch import LoweredProgram, lower_to_xnnpack
-from mobile_export.golden import golden_photos
-from mobile_export.ladder import HALF_PRECISION, SAME_GRAPH, SAME_INT8_GRAPH, Ladder, Rung
-from mobile_export.model_card import model_card, training_record
+from distill.student import INPUT_SPEC, SHIPPED_STUDENT, Student, load_student
+from mobile_export import bounds
+from mobile_export.bounds import QUANTIZATION, SAME_GRAPH
+from mobile_export.bundle_writer import BundleWriter
+from mobile_export.bundled_program import run_bundled_program, write_bundled_program
+from mobile_export.executorch import lower_half_to_xnnpack, lower_to_xnnpack
+from mobile_export.golden import WALL, golden_photos
+from mobile_export.integration.resampling import app_input
+from mobile_export.ladder import BrokenRung, Ladder, Rung
+from mobile_export.model_card import training_record
+from mobile_export.report import ReportData, draw_report
+from mobile_export.torch_free import NoTorchFreeRuntime, find_python, run_torch_free
 from quantize.prepare import convert, prepare, without_rounding
 from quantize.state import SHIPPED as SHIPPED_INT8
 from quantize.state import load_prepared
@@ -32,9 +40,16 @@ from quantize.state import load_prepared
 NAME = "lite0"
 VERSION = "0.1.0"
 DEFAULT_OUT = Path("dist") / f"pocketiqa-{NAME}-{VERSION}"
-MINIMUM_RUNTIME = "executorch 1.3"
-_EXPORTERS = ("torch", "torchao", "executorch", "coremltools", "timm")
-_MAP_SIDE = INPUT_SPEC.height // 32
+Skippable = Literal["int8", "fp16", "coreml_fp16", "coreml_w8a8", "coreml_palettized", "coreml_pte", "vulkan", "report"]
+_WHY_NOT = {
+    "fp16": "its file holds float32 weights and is as large as fp32's; on Arm cores with float16 arithmetic it may be "
+    "faster, which nobody measured",
+    "vulkan": "no machine of the build has Vulkan to run it; `--skip fp16` builds it, in one subgraph",
+}
+_NOISE = 8
+# One case in seven of 24 sorted photos has each of the four treatments once.
+_BUNDLED_EVERY = 7
+_PALETTE_BITS = 8
 
 
 @dataclass(frozen=True)
@@ -45,26 +60,15 @@ class BuildConfig:
         student: the float student.
         int8: its quantized state, from ``python -m quantize``.
         out: the bundle's folder.
-        skip_coreml: leave the Core ML packages out.
-        skip_int8: leave int8 out, for a student that is not quantized yet.
+        skip: what to leave out; the bundle says so. ``--skip`` alone builds everything.
+        torch_free_python: a Python with ``executorch-numpy-runtime``; by default one is looked for.
     """
 
     student: Path = SHIPPED_STUDENT
     int8: Path = SHIPPED_INT8
     out: Path = DEFAULT_OUT
-    skip_coreml: bool = False
-    skip_int8: bool = False
-
-
-@dataclass
-class Bundle:
-    """A bundle while it is filled."""
-
-    root: Path
-    files: dict[str, FileEntry] = field(default_factory=dict)
-    variants: dict[str, Variant] = field(default_factory=dict)
-    golden: dict[str, dict[str, list[float]]] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
+    skip: tuple[Skippable, ...] = ("fp16", "vulkan")
+    torch_free_python: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -76,212 +80,249 @@ class BuildResult:
     notes: list[str]
 
 
+def broken_folder(out: Path) -> Path:
+    """Where an unfinished bundle with a broken rung is kept, to be looked at."""
+    return out.with_name(f"{out.name}.broken")
+
+
 def build(config: BuildConfig) -> BuildResult:
     """Lower, convert, verify and write the bundle; an older one of that name is replaced at the end.
-
-    A broken rung is reported in the result, and the bundle is written all the same: a broken artifact has to be
-    looked at. The command's exit code tells.
 
     Raises:
         FileNotFoundError, ValueError: no student, or a quantized state that is not its own.
         DelegationError: a graph was not taken whole by its backend.
+        BrokenRung: an artifact is not what its graph is. ``out`` stays as it was; what was written so far stands in
+            ``broken_folder(out)``.
     """
-    int8 = not config.skip_int8
-    stages = 2 + 2 * int8 + (0 if config.skip_coreml else 1 + int8)
+    shutil.rmtree(broken_folder(config.out), ignore_errors=True)
     with (
-        tqdm(total=stages, desc="export", bar_format="{desc:<28}{bar:20} {n_fmt}/{total_fmt} {elapsed}") as bar,
+        tqdm(desc="export", bar_format="{desc:<28}{elapsed}") as bar,
         atomic_directory(config.out) as root,
         torch.no_grad(),
     ):
-        return _Builder(config, root, lambda title: _advance(bar, title)).run()
+        try:
+            return _Build(config, root, bar.set_description).run()
+        except BrokenRung:
+            shutil.copytree(root, broken_folder(config.out))
+            raise
 
 
-def _advance(bar: tqdm, title: str) -> None:
-    bar.set_description(title)
-    bar.update()
-
-
-class _Builder:
+class _Build:
     """One build: its bundle, its ladder, and the steps in order."""
 
     def __init__(self, config: BuildConfig, root: Path, stage: Callable[[str], None]) -> None:
         self.config = config
         self.stage = stage
-        self.bundle = Bundle(root)
+        self.bundle = BundleWriter(root, NAME, VERSION)
         self.golden = golden_photos()
-        self.ladder = Ladder([preprocess(path, INPUT_SPEC) for path in self.golden])
+        self.ladder = Ladder(
+            photos=[preprocess(path, INPUT_SPEC) for path in self.golden],
+            noise=[_noise(seed) for seed in range(_NOISE)],
+            names=[path.name for path in self.golden],
+        )
 
     def run(self) -> BuildResult:
         student = load_student(self.config.student)
+        if "int8" not in self.config.skip and not self.config.int8.is_file():
+            # Said before the minutes that the float artifacts take.
+            raise FileNotFoundError(
+                f"no quantized student at {self.config.int8}; make one with: python -m quantize --images DIR"
+            )
+        self._preprocessing()
         exported = torch.export.export(student, (torch.rand(INPUT_SPEC.shape),))
-        self.ladder.step("eager float", _eager(student))
-        self._xnnpack("fp32", exported, "eager float", SAME_GRAPH)
+        scores = self.ladder.step("eager float", _eager(student))[:, 0]
+        half = bounds.half_precision(scores)
         self.stage("fp32 .pte")
-        converted = None if self.config.skip_int8 else self._int8(student)
-        if self.config.skip_coreml:
-            self.bundle.notes.append("Core ML packages were left out on request (--skip-coreml).")
+        self._xnnpack("fp32", lower_to_xnnpack(exported, self.bundle.metadata("fp32", "xnnpack")))
+        self.ladder.rung("eager float", "fp32 .pte", SAME_GRAPH)
+        if self._wanted("fp16"):
+            example = torch.rand(INPUT_SPEC.shape)
+            metadata = self.bundle.metadata("fp16", "xnnpack")
+            self._xnnpack("fp16", lower_half_to_xnnpack(student, example, metadata))
+            self.ladder.rung("eager float", "fp16 .pte", half)
+        converted = self._int8(student) if self._wanted("int8") else None
+        if _has_coremltools():
+            self._coreml(exported, converted, half)
         else:
-            self._coreml(exported, converted)
-        self._golden()
-        self._manifest()
-        self.stage("bundle")
-        return BuildResult(self.ladder.rungs, self._artifacts(), self.bundle.notes)
+            self.bundle.notes.append("Core ML artifacts were not built: coremltools does not exist for this platform.")
+        if self._wanted("vulkan"):
+            self._vulkan(student)
+        return self._finish()
+
+    def _preprocessing(self) -> None:
+        gaps = [
+            255 * np.abs(app_input(open_photo(path), INPUT_SPEC) - preprocess(path, INPUT_SPEC))
+            for path in (*self.golden, WALL)
+        ]
+        largest = max(float(gap.max()) for gap in gaps)
+        self.ladder.add(
+            Rung(
+                reference="Pillow's input",
+                candidate="the apps' input (numpy)",
+                inputs="pixel levels",
+                n=len(gaps),
+                max_abs=largest,
+                mean_abs=float(np.mean([gap.mean() for gap in gaps])),
+                srcc=None,
+                bound=f"max |Δ| ≤ {bounds.INPUT_LEVELS:g} of 255",
+                holds=largest <= bounds.INPUT_LEVELS,
+            )
+        )
 
     def _int8(self, student: Student) -> torch.export.ExportedProgram:
+        self.stage("int8 graph")
         # The student's own weights, before the trained state is loaded: a rewritten BatchNorm shows here.
         with without_rounding(prepare(student)) as unrounded:
             self.ladder.step("prepared, no rounding", _eager(unrounded))
         self.ladder.rung("eager float", "prepared, no rounding", SAME_GRAPH)
         prepared = load_prepared(student, self.config.int8, sha256_of(self.config.student))
         self.ladder.step("prepared", _eager(prepared))
-        self.ladder.quantization_rung("eager float", "prepared")
+        self.ladder.rung("eager float", "prepared", QUANTIZATION)
         converted = convert(prepared)
         self.ladder.step("converted int8", _eager(converted.module()))
         self.ladder.rung("prepared", "converted int8", SAME_GRAPH)
-        self.stage("int8 graph")
-        self._xnnpack("int8", converted, "converted int8", SAME_INT8_GRAPH)
-        self.ladder.quantization_rung("fp32 .pte", "int8 .pte")
+        with torch.enable_grad():
+            self.step_of_int8 = bounds.output_step(converted.module(), self.ladder.photos)
         self.stage("int8 .pte")
+        path = self._xnnpack("int8", lower_to_xnnpack(converted, self.bundle.metadata("int8", "xnnpack")))
+        self.ladder.rung("converted int8", "int8 .pte", bounds.same_int8_graph(self.step_of_int8))
+        self.ladder.rung("fp32 .pte", "int8 .pte", QUANTIZATION)
+        self.stage("int8 .bpte")
+        self._bundled(path)
+        self._torch_free(path)
         return converted
 
-    def _xnnpack(self, variant: str, graph: torch.export.ExportedProgram, reference: str, bound: float) -> None:
-        lowered = lower_to_xnnpack(graph, self._metadata(variant, "xnnpack"))
-        path = self.bundle.root / "xnnpack" / f"student_{variant}.pte"
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(lowered.buffer)
-        self._add(variant, path, "xnnpack", lowered)
+    def _xnnpack(self, variant: str, lowered: object) -> Path:
+        path = self.bundle.add_program(variant, f"xnnpack/student_{variant}.pte", "xnnpack", lowered)
         # The official runtime remarks on the processor through sys.stderr, across the progress bar.
         with contextlib.redirect_stderr(io.StringIO()):
-            program = load_program(path)
+            program = load_program(path, prefer="executorch")
             self.ladder.step(f"{variant} .pte", lambda views: program.run(views)[0])
-        self.ladder.rung(reference, f"{variant} .pte", bound)
+        return path
 
-    def _coreml(self, exported: torch.export.ExportedProgram, converted: torch.export.ExportedProgram | None) -> None:
+    def _bundled(self, program_path: Path) -> None:
+        name = "xnnpack/student_int8.bpte"
+        rows = range(0, len(self.golden), _BUNDLED_EVERY)
+        program = load_program(program_path, prefer="executorch")
+        cases = [(self.ladder.photos[row], program.run(self.ladder.photos[row])) for row in rows]
+        write_bundled_program(program_path, cases, self.bundle.path(name))
+        self.bundle.add_file(name)
+        tolerance = SAME_GRAPH.max_abs
         try:
-            version("coremltools")
-        except PackageNotFoundError:
-            self.bundle.notes.append("Core ML packages were not built: coremltools does not exist for this platform.")
+            found = np.concatenate(run_bundled_program(self.bundle.root / name, len(cases), tolerance))
+            gap = np.abs(found - self.ladder.outputs["int8 .pte"][list(rows)])
+        except ValueError:
+            gap = np.full((1, 1), np.inf)
+        self.ladder.add(
+            Rung(
+                reference="int8 .pte",
+                candidate="int8 .bpte",
+                inputs="bundled cases",
+                n=len(cases),
+                max_abs=float(gap.max()),
+                mean_abs=float(gap[:, 0].mean()),
+                srcc=None,
+                bound=f"PASS within {tolerance:g}",
+                holds=bool(gap.max() <= tolerance),
+            )
+        )
+
+    def _torch_free(self, program: Path) -> None:
+        try:
+            inputs = [*self.ladder.photos, *self.ladder.noise]
+            outputs, runtime = run_torch_free(find_python(self.config.torch_free_python), program, inputs)
+        except NoTorchFreeRuntime as error:
+            self.bundle.notes.append(f"The torch-free runtime was not run: {error}.")
             return
-        from mobile_export.coreml import convert_fp16, convert_w8a8
+        rows = iter(outputs)
+        step = f"int8 .pte in {runtime}"
+        self.ladder.step(step, lambda _: next(rows))
+        self.ladder.rung("int8 .pte", step, SAME_GRAPH)
 
-        self._package("coreml_fp16", convert_fp16, exported, "eager float", HALF_PRECISION)
-        self.stage("Core ML fp16")
-        if converted is not None:
-            self._package("coreml_w8a8", convert_w8a8, converted, "converted int8", SAME_INT8_GRAPH)
-            self.stage("Core ML W8A8")
-
-    def _package(
-        self,
-        variant: str,
-        convert_to: Callable,
-        graph: torch.export.ExportedProgram,
-        reference: str,
-        bound: float,
+    def _coreml(
+        self, exported: torch.export.ExportedProgram, converted: torch.export.ExportedProgram | None, half: bounds.Bound
     ) -> None:
+        # Imported here: they need coremltools.
+        from mobile_export import coreml, coreml_pte
         from mobile_export.mil_reference import MilProgram
+        from mobile_export.package_rungs import interpreted_rung, package_rungs
 
-        path = self.bundle.root / "coreml" / f"student_{variant.removeprefix('coreml_')}.mlpackage"
-        path.parent.mkdir(exist_ok=True)
-        convert_to(graph, self._metadata(variant, "coreml"), path)
-        self._add(variant, path, "coreml")
-        program = MilProgram.read(path)
-        self.ladder.step(
-            f"{variant} (interpreted)",
-            lambda views: program.run({"photo": views}, precision="float16")["quality"],
+        if self._wanted("coreml_fp16"):
+            path = self._package("coreml_fp16", coreml.convert_fp16, exported)
+            package_rungs(
+                self.ladder, "coreml_fp16", path, exported.module(), "eager float", half, bounds.LAYER_FLOAT16
+            )
+        if self._wanted("coreml_w8a8") and converted is not None:
+            path = self._package("coreml_w8a8", coreml.convert_w8a8, converted)
+            bound = bounds.same_int8_graph(self.step_of_int8)
+            package_rungs(
+                self.ladder, "coreml_w8a8", path, converted.module(), "converted int8", bound, bounds.LAYER_INT8
+            )
+        if self._wanted("coreml_palettized"):
+            path = self._package("coreml_palettized", coreml.convert_palettized, exported, _PALETTE_BITS)
+            name = "coreml_palettized (interpreted)"
+            interpreted_rung(self.ladder, name, MilProgram.read(path), "eager float", QUANTIZATION)
+        if self._wanted("coreml_pte"):
+            self.stage("Core ML .pte")
+            lowered = coreml_pte.lower_to_coreml_pte(exported, self.bundle.metadata("coreml_pte", "coreml"))
+            path = self.bundle.add_program("coreml_pte", "coreml/student_coreml.pte", "coreml", lowered)
+            inside = coreml_pte.extract_package(path.read_bytes(), self.bundle.root.parent / "inside")
+            name = "coreml_pte (its model interpreted)"
+            interpreted_rung(self.ladder, name, MilProgram.read(inside), "eager float", half)
+
+    def _package(self, variant: str, convert_to: Callable, graph: torch.export.ExportedProgram, *how: object) -> Path:
+        self.stage(f"Core ML {variant.removeprefix('coreml_')}")
+        name = f"coreml/student_{variant.removeprefix('coreml_')}.mlpackage"
+        convert_to(graph, self.bundle.metadata(variant, "coreml"), self.bundle.path(name), *how)
+        self.bundle.add_package(variant, name)
+        return self.bundle.root / name
+
+    def _vulkan(self, student: Student) -> None:
+        from mobile_export.vulkan import ViewByView, lower_to_vulkan
+
+        self.stage("Vulkan .pte")
+        self.ladder.step("eager, view by view", _eager(ViewByView(student)))
+        self.ladder.rung("eager float", "eager, view by view", SAME_GRAPH)
+        lowered = lower_to_vulkan(student, torch.rand(INPUT_SPEC.shape), self.bundle.metadata("vulkan", "vulkan"))
+        self.bundle.add_program("vulkan", "vulkan/student_vulkan.pte", "vulkan", lowered)
+        self.bundle.notes.append("vulkan was lowered and not run: the build has no Vulkan.")
+
+    def _wanted(self, variant: str) -> bool:
+        if variant in self.config.skip:
+            self.bundle.notes.append(f"{variant} was left out: {_WHY_NOT.get(variant, 'on request (--skip)')}.")
+        return variant not in self.config.skip
+
+    def _finish(self) -> BuildResult:
+        self.stage("report")
+        self.bundle.notes.append(
+            "No device took part: `python -m benchmarks latency --device …` scores the golden photos there first."
         )
-        self.ladder.rung(reference, f"{variant} (interpreted)", bound)
-
-    def _metadata(self, variant: str, backend: str) -> dict[str, object]:
-        return {
-            "name": NAME,
-            "version": VERSION,
-            "variant": variant,
-            "backend": backend,
-            "input": INPUT_SPEC.to_dict(),
-            "outputs": _outputs(),
-        }
-
-    def _add(self, variant: str, path: Path, backend: str, lowered: LoweredProgram | None = None) -> None:
-        name = path.relative_to(self.bundle.root).as_posix()
-        what = {"variant": variant, "backend": backend}
-        if lowered is None:
-            self.bundle.files |= entries_of(path, f"{name}/", **what)
-        else:
-            self.bundle.files[name] = FileEntry.of(path, **what, delegation=lowered.delegation.to_dict())
-        self.bundle.variants[variant] = Variant(name, backend)
-
-    def _golden(self) -> None:
-        folder = self.bundle.root / "golden"
-        folder.mkdir()
-        for row, photo in enumerate(self.golden):
-            shutil.copyfile(photo, folder / photo.name)
-            self.bundle.golden[f"golden/{photo.name}"] = {
-                variant: [round(value, 6) for value in self.ladder.outputs[f"{variant} .pte"][row].tolist()]
-                for variant in ("fp32", "int8")
-                if f"{variant} .pte" in self.ladder.outputs
-            }
-        self.bundle.files |= entries_of(folder, "golden/")
-
-    def _manifest(self) -> None:
+        self.bundle.add_golden(self.golden, self.ladder)
+        self.bundle.add_inputs([p for p in self.golden if p.name in ("coffee-clean.jpg", "rocket-noisy.jpg")])
         training = training_record(self.config.student)
-        quantization = {} if self.config.skip_int8 else training_record(self.config.int8)
-        card = self.bundle.root / "README.md"
-        card.write_text(model_card(NAME, VERSION, training, quantization, self.ladder.rungs, self.bundle.notes))
-        self.bundle.files["README.md"] = FileEntry.of(card)
-        manifest = Manifest(
-            name=NAME,
-            version=VERSION,
-            input=INPUT_SPEC,
-            outputs=_outputs(),
-            files=self.bundle.files,
-            variants=self.bundle.variants,
-            golden=self.bundle.golden,
-            git_commit=_git_commit(),
-            exporter={package: _version(package) for package in _EXPORTERS},
-            minimum_runtime=MINIMUM_RUNTIME,
-            training=training,
-            licence="Apache-2.0",
-            calibration=quantization.get("calibration", {}),
-            parity=[rung.to_dict() for rung in self.ladder.rungs],
-            notes=self.bundle.notes,
-        )
-        manifest.write(self.bundle.root / "manifest.json")
+        int8 = "int8" in self.bundle.variants
+        quantization = training_record(self.config.int8) if int8 else {}
+        report = None
+        if int8 and self._wanted("report"):
+            report = draw_report(ReportData(self.bundle, self.ladder, self.golden))
+        self.bundle.write_manifest(training, quantization, self.ladder, report)
+        artifacts = [(variant, *size) for variant, size in self.bundle.sizes.items()]
+        return BuildResult(self.ladder.rungs, artifacts, self.bundle.notes)
 
-    def _artifacts(self) -> list[tuple[str, int, int | None]]:
-        rows = []
-        for variant, artifact in self.bundle.variants.items():
-            entries = [entry for name, entry in self.bundle.files.items() if f"{name}/".startswith(f"{artifact.path}/")]
-            delegation = entries[0].delegation
-            rows.append((variant, sum(e.bytes for e in entries), delegation and delegation["subgraphs"]))
-        return rows
+
+def _noise(seed: int) -> np.ndarray:
+    """An input of independent uniform 8-bit values."""
+    levels = np.random.default_rng(seed).integers(0, 256, INPUT_SPEC.shape)
+    return (levels / 255).astype(np.float32)
 
 
 def _eager(network: torch.nn.Module) -> Callable[[np.ndarray], np.ndarray]:
     return lambda views: network(torch.from_numpy(views))[0].numpy()
 
 
-def _outputs() -> dict[str, object]:
-    unit = [0, 1]
-    return {
-        OUTPUTS[0]: {"range": unit},
-        "attributes": {"names": list(ATTRIBUTES), "range": unit},
-        "map": {"shape": [_MAP_SIDE, _MAP_SIDE], "range": unit},
-    }
-
-
-def _version(package: str) -> str:
+def _has_coremltools() -> bool:
     try:
-        return version(package)
-    except PackageNotFoundError:
-        return "not installed"
-
-
-def _git_commit() -> str:
-    """Of the checkout that built the bundle, or '' outside one."""
-    result = subprocess.run(
-        ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return result.stdout.strip()
+        import coremltools  # noqa: F401
+    except ImportError:
+        return False
+    return True

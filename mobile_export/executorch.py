@@ -1,12 +1,12 @@
-"""Lowering an exported graph to an ExecuTorch program, ``.pte``.
+"""Lowering an exported graph to an ExecuTorch program, ``.pte``, for XNNPACK: any Arm or x86 processor.
 
-Two backends: XNNPACK, which runs on any Arm or x86 processor, and Core ML, whose program builds on Linux and
-runs on Apple devices only. Every program embeds its metadata, so a file separated from its bundle explains
-itself.
+The backends in ``coreml_pte.py`` and ``vulkan.py`` share ``lower``. Every program embeds its metadata, so a file
+separated from its bundle explains itself.
 """
 
 from __future__ import annotations
 
+import copy
 import json
 from dataclasses import asdict, dataclass
 
@@ -19,6 +19,7 @@ METADATA_METHOD = "metadata"
 
 # What ExecuTorch's own graph needs around a delegate; it computes nothing.
 _PLUMBING = frozenset({"getitem"})
+_CAST = "dim_order_ops__to_dim_order_copy_default"
 
 
 class DelegationError(RuntimeError):
@@ -56,28 +57,37 @@ def lower_to_xnnpack(exported: torch.export.ExportedProgram, metadata: dict) -> 
     Raises:
         DelegationError: XNNPACK took the graph in more than one piece, or none of it.
     """
-    return _lower(exported, metadata, XnnpackPartitioner(), "XNNPACK")
+    return lower(exported, metadata, XnnpackPartitioner(), "XNNPACK")
 
 
-def lower_to_coreml_pte(exported: torch.export.ExportedProgram, metadata: dict) -> LoweredProgram:
-    """Lower a float or a converted int8 graph to one Core ML subgraph inside a ``.pte``, float16, iOS 17.
+class _Half(torch.nn.Module):
+    """A student that computes in float16 between float32 borders."""
 
-    Built without a Mac and executed only on Apple devices: nothing on Linux verifies this file beyond its
-    delegation. The delegate carries a random identifier, so two builds differ. Arguments and error are those
-    of :func:`lower_to_xnnpack`.
-    """
-    # Imported here: coremltools has no build for Windows or Linux on Arm, where XNNPACK lowering still works.
-    import coremltools as ct
-    from executorch.backends.apple.coreml.compiler import CoreMLBackend
-    from executorch.backends.apple.coreml.partition import CoreMLPartitioner
+    def __init__(self, student: torch.nn.Module) -> None:
+        super().__init__()
+        self.student = copy.deepcopy(student).half()
 
-    specs = CoreMLBackend.generate_compile_specs(
-        compute_precision=ct.precision.FLOAT16, minimum_deployment_target=ct.target.iOS17
-    )
-    return _lower(exported, metadata, CoreMLPartitioner(compile_specs=specs), "Core ML")
+    def forward(self, views: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        quality, quality_map = self.student(views.half())
+        return quality.float(), quality_map.float()
 
 
-def _lower(exported: torch.export.ExportedProgram, metadata: dict, partitioner: object, backend: str) -> LoweredProgram:
+def lower_half_to_xnnpack(student: torch.nn.Module, example: torch.Tensor, metadata: dict) -> LoweredProgram:
+    """Lower a float student to float16 arithmetic, for Arm cores that have it. XNNPACK's file format holds weights as
+    float32 all the same, so the file is as large as fp32's; the casts at the borders stay outside the subgraph."""
+    with torch.no_grad():
+        exported = torch.export.export(_Half(student), (example,))
+    return lower(exported, metadata, XnnpackPartitioner(), "XNNPACK", outside_allowed=_PLUMBING | {_CAST})
+
+
+def lower(
+    exported: torch.export.ExportedProgram,
+    metadata: dict,
+    partitioner: object,
+    backend: str,
+    outside_allowed: frozenset[str] = _PLUMBING,
+) -> LoweredProgram:
+    """Lower to one subgraph of the backend that ``partitioner`` speaks for; see :func:`lower_to_xnnpack`."""
     text = json.dumps(metadata, sort_keys=True, ensure_ascii=False).encode()
     edge: EdgeProgramManager = to_edge_transform_and_lower(
         exported,
@@ -88,7 +98,7 @@ def _lower(exported: torch.export.ExportedProgram, metadata: dict, partitioner: 
     outside = {
         name: counts.non_delegated
         for name, counts in info.delegation_by_operator.items()
-        if counts.non_delegated and name not in _PLUMBING
+        if counts.non_delegated and name not in outside_allowed
     }
     if info.num_delegated_subgraphs != 1 or outside:
         listing = ", ".join(f"{name} ×{count}" for name, count in sorted(outside.items())) or "none"

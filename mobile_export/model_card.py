@@ -9,7 +9,7 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
-from mobile_export.ladder import Rung
+from mobile_export.ladder import Rung, verdict
 
 _CARD = """\
 # pocketiqa {{ name }} {{ version }}
@@ -32,10 +32,10 @@ contrast, colour, compression (1 is good; noise 1 means noise-free), with a map 
 {% endif %}
 ## Parity, measured when this bundle was built
 
-| reference | candidate | n | max \\|Δ\\| | mean \\|Δ\\| | SRCC | bound | verdict |
-| --- | --- | ---: | ---: | ---: | ---: | --- | --- |
+| reference | candidate | on | n | max \\|Δ\\| | mean \\|Δ\\| | SRCC | bound | verdict |
+| --- | --- | --- | ---: | ---: | ---: | ---: | --- | --- |
 {% for rung in rungs -%}
-| {{ rung.reference }} | {{ rung.candidate }} | {{ rung.n }} | {{ "%.1e"|format(rung.max_abs) }} | {{ "%.1e"|format(rung.mean_abs) }} | {{ "%.4f"|format(rung.srcc) }} | {{ rung.bound|replace("|", "\\\\|") }} | {{ "holds" if rung.holds else "broken" }} |
+| {{ rung.reference }} | {{ rung.candidate }} | {{ rung.inputs }} | {{ rung.n }} | {{ "%.1e"|format(rung.max_abs) }} | {{ "%.1e"|format(rung.mean_abs) }} | {{ "%.4f"|format(rung.srcc) if rung.srcc is not none }} | {{ rung.bound|replace("|", "\\\\|") }} | {{ verdict(rung) }} |
 {% endfor %}
 Core ML packages are executed by a reference interpreter in float16; no Apple device took part.
 {% for note in notes %}
@@ -76,5 +76,6 @@ def model_card(
         validation=training.get("validation"),
         quantization=quantization,
         rungs=rungs,
+        verdict=verdict,
         notes=notes,
     )

@@ -7,8 +7,16 @@ which is Pillow's, to the level. Functions and names are those of the two files.
 from __future__ import annotations
 
 import numpy as np
+from PIL import Image
+from pocketiqa.preprocess import PreprocessSpec
 
 CUBIC_A = -0.5
+
+
+def app_input(photo: Image.Image, spec: PreprocessSpec) -> np.ndarray:
+    """What the apps feed for an upright RGB photo: float32 of ``spec.shape``."""
+    planes = np.asarray(photo).transpose(2, 0, 1)
+    return np.stack([view(planes, name, spec.height, spec.width, spec.detail_short_side) for name in spec.views])
 
 
 def view(photo: np.ndarray, name: str, height: int, width: int, detail_short_side: float) -> np.ndarray:

@@ -8,7 +8,7 @@ what hardware with float16 registers does at its best.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -56,6 +56,11 @@ class Operation:
     rounded: bool
     last_use: tuple[str, ...] = ()
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Names of the earlier outputs and constants among the inputs."""
+        return tuple(n for given in self.inputs.values() if isinstance(given, _Reference) for n in given.names)
+
 
 class MilProgram:
     """The ``main`` function of a package. Make one with :meth:`read`.
@@ -65,7 +70,8 @@ class MilProgram:
         metadata: the package's user-defined metadata, strings by key.
         inputs: shape by input name.
         outputs: output names in the order of the program.
-        operators: MIL operator by output name, constants left out, in the order of execution.
+        operations: constants left out, in the order of execution.
+        operators: MIL operator by output name, in the same order.
     """
 
     def __init__(self, package: Package) -> None:
@@ -78,11 +84,11 @@ class MilProgram:
         self._constants = {
             precision: _materialize(operations, constants, precision) for precision in _PRECISIONS
         }
-        self._operations = _with_last_uses(
+        self.operations = _with_last_uses(
             [op for op in operations if not op.operator.startswith("constexpr_")],
             keep={*self.outputs, *self._constants["float32"]},
         )
-        self.operators = {op.name: op.operator for op in self._operations}
+        self.operators = {op.name: op.operator for op in self.operations}
 
     @classmethod
     def read(cls, path: Path | str) -> MilProgram:
@@ -110,19 +116,32 @@ class MilProgram:
         results = {name: output for name, output in self.trace(inputs, precision) if name in self.outputs}
         return {name: results[name] for name in self.outputs}
 
+    def constant(self, operation: Operation, key: str) -> np.ndarray:
+        """An operation's constant input, decompressed, in the precision of the package; float64."""
+        given = operation.inputs[key]
+        value = self._constants["float32"][given.names[0]] if isinstance(given, _Reference) else given
+        return np.asarray(value, dtype=np.float64)
+
     def trace(
-        self, inputs: dict[str, np.ndarray], precision: Precision = "float32"
+        self,
+        inputs: dict[str, np.ndarray],
+        precision: Precision = "float32",
+        replace: Mapping[str, np.ndarray] | None = None,
     ) -> Iterator[tuple[str, np.ndarray]]:
         """Execute the program and yield the name and the output of every operator, in order.
 
-        ``operators[name]`` says what the operator does. Arguments and errors are those of :meth:`run`.
+        ``operators[name]`` says what the operator does. What follows an operator named in ``replace`` is computed
+        from that value instead of its output. Other arguments and errors are those of :meth:`run`.
         """
+        replace = replace or {}
         values = {**self._checked_constants(precision), **self._checked_inputs(inputs)}
-        for operation in self._operations:
+        for operation in self.operations:
             with torch.inference_mode():
                 output = _execute(operation, values, precision)
             values[operation.name] = output
             yield operation.name, output.numpy()
+            if operation.name in replace:
+                values[operation.name] = torch.from_numpy(replace[operation.name])
             for name in operation.last_use:
                 del values[name]
 
@@ -235,8 +254,7 @@ def _with_last_uses(operations: list[Operation], keep: set[str]) -> list[Operati
     seen = set(keep)
     finished = []
     for operation in reversed(operations):
-        references = [given for given in operation.inputs.values() if isinstance(given, _Reference)]
-        read = dict.fromkeys(name for reference in references for name in reference.names)
+        read = dict.fromkeys(operation.reads)
         last = tuple(name for name in read if name not in seen)
         seen.update(last)
         if operation.name not in seen:

@@ -1,4 +1,4 @@
-"""A student-shaped network that needs no training: ImageNet lite0, random heads, and its PTQ int8 graph.
+"""A student-shaped network that needs no training: ImageNet lite0's first stages, random heads, its PTQ int8 graph.
 
 It has the signature of every artifact: photo ``1×3×H×W`` to ``quality`` ``1×7`` and ``map`` ``1×h×w``.
 """
@@ -21,18 +21,25 @@ from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 from torchao.quantization.pt2e.quantizer import QuantizationAnnotation
 
 from distill.backbone import lite0_backbone, make_batchnorm_quantization_safe
+from mobile_export.layers import Layer, torch_layers
 
 HEIGHT, WIDTH = 128, 160
+STAGES, CHANNELS = 3, 40
 METADATA = {"name": "small", "version": "0", "input": {"height": HEIGHT, "width": WIDTH}}
 
 
 class SmallStudent(nn.Module):
-    def __init__(self) -> None:
+    def __init__(self, quantization_safe: bool = True) -> None:
         super().__init__()
-        self.backbone = make_batchnorm_quantization_safe(lite0_backbone())
+        torch.manual_seed(0)
+        backbone = lite0_backbone()
+        # Three stages have every kind of layer, and convert and lower in a fifth of the time.
+        backbone.blocks = backbone.blocks[:STAGES]
+        backbone.conv_head = backbone.bn2 = nn.Identity()
+        self.backbone = make_batchnorm_quantization_safe(backbone) if quantization_safe else backbone
         self.pool = nn.AdaptiveAvgPool2d(1)
-        self.quality_head = nn.Linear(1280, 7)
-        self.map_head = nn.Linear(1280, 1)
+        self.quality_head = nn.Linear(CHANNELS, 7)
+        self.map_head = nn.Linear(CHANNELS, 1)
 
     def forward(self, photo: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         # Float literals: an integer one becomes a cast of a constant, which XNNPACK leaves outside.
@@ -79,13 +86,7 @@ def photos(height: int = HEIGHT, width: int = WIDTH) -> tuple[np.ndarray, ...]:
 
 @cache
 def small_student() -> SmallStudent:
-    torch.manual_seed(0)
-    student = SmallStudent().eval()
-    # Random heads barely move with the photo; wider weights give scores that a rank correlation can order.
-    with torch.no_grad():
-        student.quality_head.weight.mul_(4)
-        student.map_head.weight.mul_(4)
-    return student
+    return SmallStudent().eval()
 
 
 @cache
@@ -105,3 +106,9 @@ def exported_int8(height: int = HEIGHT, width: int = WIDTH) -> torch.export.Expo
         for x in inputs[:12]:
             prepared(x)
     return torch.export.export(convert_pt2e(prepared), (inputs[0],), strict=True)
+
+
+@cache
+def layers() -> tuple[Layer, ...]:
+    """The float graph's layers on the first photo."""
+    return tuple(torch_layers(exported_float().module(), photos()[0]))

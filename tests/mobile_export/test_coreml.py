@@ -120,7 +120,6 @@ def test_what_is_not_a_student_is_refused(exported: torch.export.ExportedProgram
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.slow
 def test_a_quantized_scalar_keeps_its_value(w8a8: Path) -> None:
     # The normalization ``photo * 2.0 - 1.0``, quantized by PT2E: coremltools would write −0.008 for 2.0.
     program = MilProgram.read(w8a8)

@@ -8,7 +8,9 @@ import torch
 from executorch.runtime import Runtime
 from torch import nn
 
-from mobile_export.executorch import DelegationError, lower_to_coreml_pte, lower_to_xnnpack
+from mobile_export.coreml_pte import extract_package, lower_to_coreml_pte
+from mobile_export.executorch import DelegationError, LoweredProgram, lower_half_to_xnnpack, lower_to_xnnpack
+from mobile_export.mil_reference import MilProgram
 
 METADATA = {"name": "Prüfling", "input": {"height": 32, "width": 48}}
 EXAMPLE = torch.rand(1, 3, 32, 48, generator=torch.Generator().manual_seed(0))
@@ -46,8 +48,18 @@ def loaded(buffer: bytes, folder: Path) -> object:
     return Runtime.get().load_program(folder / "student.pte")
 
 
-def test_a_lowered_student_is_one_subgraph_and_computes_the_same(tmp_path: Path) -> None:
-    lowered = lower_to_xnnpack(exported(TinyStudent()), METADATA)
+@pytest.fixture(scope="module")
+def lowered() -> LoweredProgram:
+    return lower_to_xnnpack(exported(TinyStudent()), METADATA)
+
+
+@pytest.fixture(scope="module")
+def lowered_to_coreml() -> LoweredProgram:
+    pytest.importorskip("coremltools")
+    return lower_to_coreml_pte(exported(TinyStudent()), METADATA)
+
+
+def test_a_lowered_student_is_one_subgraph_and_computes_the_same(lowered: LoweredProgram, tmp_path: Path) -> None:
     assert lowered.delegation.subgraphs == 1
     assert lowered.delegation.delegated > 5
     program = loaded(lowered.buffer, tmp_path)
@@ -56,22 +68,16 @@ def test_a_lowered_student_is_one_subgraph_and_computes_the_same(tmp_path: Path)
         np.testing.assert_allclose(found.numpy(), expected.detach().numpy(), atol=1e-5)
 
 
-def test_a_program_carries_its_metadata_as_bytes(tmp_path: Path) -> None:
-    program = loaded(lower_to_xnnpack(exported(TinyStudent()), METADATA).buffer, tmp_path)
+def test_a_program_carries_its_metadata_as_bytes(lowered: LoweredProgram, tmp_path: Path) -> None:
+    program = loaded(lowered.buffer, tmp_path)
     (text,) = program.load_method("metadata").execute([])
     assert (text.dtype, text.ndim) == (torch.uint8, 1)
     assert json.loads(bytes(text.numpy())) == METADATA
 
 
-def test_two_lowerings_of_one_student_are_the_same_bytes() -> None:
-    first, second = (lower_to_xnnpack(exported(TinyStudent()), METADATA).buffer for _ in range(2))
-    assert first == second
-
-
-def test_metadata_in_another_order_gives_the_same_bytes() -> None:
+def test_two_lowerings_are_the_same_bytes_in_whatever_order_the_metadata_stands(lowered: LoweredProgram) -> None:
     turned = dict(reversed(METADATA.items()))
-    first, second = (lower_to_xnnpack(exported(TinyStudent()), m).buffer for m in (METADATA, turned))
-    assert first == second
+    assert lower_to_xnnpack(exported(TinyStudent()), turned).buffer == lowered.buffer
 
 
 @pytest.mark.parametrize(
@@ -84,16 +90,34 @@ def test_what_the_backend_does_not_take_is_an_error_that_names_it(student: nn.Mo
         lower_to_xnnpack(exported(student), METADATA)
 
 
-def test_a_coreml_program_is_one_subgraph() -> None:
-    pytest.importorskip("coremltools")
-    lowered = lower_to_coreml_pte(exported(TinyStudent()), METADATA)
-    assert lowered.delegation.subgraphs == 1
-    assert lowered.buffer[4:8] == b"ET12"
+def test_a_coreml_program_is_one_subgraph(lowered_to_coreml: LoweredProgram) -> None:
+    assert lowered_to_coreml.delegation.subgraphs == 1
+    assert lowered_to_coreml.buffer[4:8] == b"ET12"
 
 
-@pytest.mark.slow
-def test_the_int8_graph_of_a_real_network_is_one_small_subgraph() -> None:
-    lowered = lower_to_xnnpack(small_student.exported_int8(), small_student.METADATA)
+def test_the_model_inside_a_coreml_program_can_be_taken_out_and_computes_the_same(
+    lowered_to_coreml: LoweredProgram, tmp_path: Path
+) -> None:
+    program = MilProgram.read(extract_package(lowered_to_coreml.buffer, tmp_path))
+    ((name, shape),) = program.inputs.items()
+    assert shape == tuple(EXAMPLE.shape)
+    found = program.run({name: EXAMPLE.numpy()}, "float16")[program.outputs[0]]
+    np.testing.assert_allclose(found, TinyStudent().eval()(EXAMPLE)[0].detach().numpy(), atol=2e-3)
+
+
+def test_a_program_for_another_backend_has_no_coreml_model(lowered: LoweredProgram, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="0 Core ML subgraphs"):
+        extract_package(lowered.buffer, tmp_path)
+
+
+def test_float16_arithmetic_keeps_float32_borders_and_the_outputs(tmp_path: Path) -> None:
+    lowered = lower_half_to_xnnpack(TinyStudent().eval(), EXAMPLE, METADATA)
     assert lowered.delegation.subgraphs == 1
+    outputs = loaded(lowered.buffer, tmp_path).load_method("forward").execute([EXAMPLE])
+    np.testing.assert_allclose(outputs[0].numpy(), TinyStudent().eval()(EXAMPLE)[0].detach().numpy(), atol=5e-3)
+
+
+def test_the_int8_graph_of_a_real_network_is_one_small_subgraph(int8: LoweredProgram) -> None:
+    assert int8.delegation.subgraphs == 1
     float_bytes = sum(p.numel() * 4 for p in small_student.small_student().parameters())
-    assert len(lowered.buffer) < 0.3 * float_bytes
+    assert len(int8.buffer) < 0.6 * float_bytes

@@ -1,0 +1,47 @@
+"""A ``.bpte`` carries its golden cases, and ExecuTorch's own check passes on right ones and fails on wrong ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import small_student
+from pocketiqa.runtime import load_program
+
+from mobile_export.bundled_program import run_bundled_program, write_bundled_program
+from mobile_export.executorch import LoweredProgram
+
+
+@pytest.fixture(scope="module")
+def program(int8: LoweredProgram, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("program") / "student.pte"
+    path.write_bytes(int8.buffer)
+    return path
+
+
+@pytest.fixture(scope="module")
+def cases(program: Path) -> list[tuple[np.ndarray, tuple[np.ndarray, ...]]]:
+    loaded = load_program(program, prefer="executorch")
+    return [(photo, loaded.run(photo)) for photo in small_student.photos()[:2]]
+
+
+def test_the_runtime_passes_its_own_cases_and_gives_their_outputs(
+    program: Path, cases: list, tmp_path: Path
+) -> None:
+    write_bundled_program(program, cases, tmp_path / "a.bpte")
+    found = run_bundled_program(tmp_path / "a.bpte", len(cases), 1e-4)
+    assert [np.array_equal(quality, outputs[0]) for quality, (_, outputs) in zip(found, cases)] == [True, True]
+
+
+def test_a_wrong_expectation_fails(program: Path, cases: list, tmp_path: Path) -> None:
+    wrong = [(photo, (quality + 0.01, quality_map)) for photo, (quality, quality_map) in cases]
+    write_bundled_program(program, wrong, tmp_path / "a.bpte")
+    with pytest.raises(ValueError, match="case 0"):
+        run_bundled_program(tmp_path / "a.bpte", len(wrong), 1e-4)
+
+
+def test_two_writings_are_the_same_bytes(program: Path, cases: list, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_bundled_program(program, cases, tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()

@@ -1,0 +1,82 @@
+"""Layers are laid side by side across graphs and packages, and an error shows in the layer that made it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import small_student
+import torch
+
+from mobile_export import bounds
+from mobile_export.diagnose import Diagnosis, diagnose_program
+from mobile_export.layers import Gap, LayerMismatch, gap, mil_chains, torch_chains, torch_layers, weight_gaps
+from mobile_export.mil_reference import MilProgram
+
+PHOTO = small_student.photos()[0]
+
+
+def test_a_float_an_int8_graph_and_both_packages_have_the_same_layers(fp16: Path, w8a8: Path) -> None:
+    counts = [len(torch_chains(g.module())) for g in (small_student.exported_float(), small_student.exported_int8())]
+    counts += [len(mil_chains(MilProgram.read(path))) for path in (fp16, w8a8)]
+    assert len(set(counts)) == 1 and counts[0] > 15
+
+
+def test_a_layer_ends_behind_its_batchnorm_and_clamp_and_before_any_rounding() -> None:
+    (first, *_) = torch_chains(small_student.exported_int8().module())
+    assert [node.target.__name__.split(".")[0].rstrip("_") for node in first] == ["conv2d", "hardtanh"]
+    layers = torch_layers(small_student.exported_float().module(), PHOTO)
+    assert layers[0].name == "backbone.conv_stem" and layers[0].output.max() <= 6
+
+
+def test_a_folded_batchnorm_is_in_the_weight(fp16: Path) -> None:
+    gaps = weight_gaps(MilProgram.read(fp16), list(small_student.layers()))
+    assert max(found.error for found in gaps) < bounds.WEIGHTS
+
+
+def test_another_number_of_layers_is_said_and_not_compared(fp16: Path) -> None:
+    with pytest.raises(LayerMismatch, match="its graph"):
+        weight_gaps(MilProgram.read(fp16), list(small_student.layers())[:-1])
+
+
+def test_an_output_that_is_not_finite_is_infinitely_far() -> None:
+    assert gap("x", np.ones(3), np.array([1, np.nan, 1])).error == np.inf
+
+
+def test_a_diagnosis_marks_the_first_layer_outside_and_shows_both_ranges() -> None:
+    gaps = [Gap(name, error, (0, 1), (0, 2)) for name, error in (("a", 0.1), ("b", 0.9), ("c", 5.0))]
+    shown = str(Diagnosis("x ↔ y", gaps, 0.5))
+    assert "first of 3 over 0.5 is b" in shown and "> b" in shown and "[0, 1] → [0, 2]" in shown
+    assert Diagnosis("x ↔ y", gaps, 9).first is None
+
+
+def test_a_lowered_graph_is_seen_at_every_layer() -> None:
+    diagnosis = diagnose_program("fp32", small_student.exported_float(), PHOTO)
+    assert len(diagnosis.gaps) == len(small_student.layers())
+    assert diagnosis.first is None, str(diagnosis)
+
+
+def test_the_output_step_grows_with_the_scale_of_the_last_rounding() -> None:
+    class Rounded(torch.nn.Module):
+        def __init__(self, scale: float) -> None:
+            super().__init__()
+            self.scale = scale
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            levels = torch.ops.quantized_decomposed.quantize_per_tensor(x, self.scale, 0, -128, 127, torch.int8)
+            x = torch.ops.quantized_decomposed.dequantize_per_tensor(levels, self.scale, 0, -128, 127, torch.int8)
+            return x.mean((2, 3)).sum(1, keepdim=True), x
+
+    def step(scale: float) -> float:
+        x = torch.rand(1, 4, 2, 2)
+        return bounds.output_step(torch.export.export(Rounded(scale), (x,)).module(), [x.numpy()])
+
+    # Four channels, each off by one step, add up by their squares.
+    assert step(0.01) == pytest.approx(2 * 0.01)
+    assert step(0.02) == pytest.approx(2 * 0.02)
+
+
+def test_a_float_graph_has_no_output_step() -> None:
+    with pytest.raises(ValueError, match="rounds nothing"):
+        bounds.output_step(small_student.exported_float().module(), [PHOTO])
