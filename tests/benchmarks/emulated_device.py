@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from arm64_root import ADBD, RootUnavailable, arm64_root
+from arm64_root import ADBD, PYTHON, SITE, RootUnavailable, arm64_root
 
 # What is called, and the Debian package that has it.
 TOOLS = {
@@ -139,6 +139,18 @@ class EmulatedDevice:
         """``python -m benchmarks`` with the device within reach of both transports."""
         inside = self.enter_net if any(a.startswith("adb://") for a in arguments) else []
         return Command([*inside, sys.executable, "-m", "benchmarks", *arguments], self.environment)
+
+    def run_arm64_python(self, script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a script with the device's Python and processor on this machine's files, without any transport."""
+        libraries = [Path(__file__).parents[2] / "sdk_python", self.root / SITE, self.root / "usr/lib/python3.13"]
+        emulator = [which("qemu-aarch64-static"), "-cpu", RIGHT_CPU, "-L", str(self.root)]
+        return subprocess.run(
+            [*emulator, f"{self.root}{PYTHON}", "-c", script, *arguments],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, libraries))},
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+        )
 
     def choose_cpu(self, name: str) -> None:
         """The processor that qemu plays for commands over ssh."""

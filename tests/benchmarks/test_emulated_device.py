@@ -12,11 +12,16 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 from arm64_root import RootUnavailable
 from emulated_device import RIGHT_CPU, TRAP_CPU, EmulatedDevice
+from integer_program import integer_program
 from pocketiqa.bundle import Bundle
 from pocketiqa.errors import BundleError
+from pocketiqa.preprocess import preprocess
+from pocketiqa.runtime import load_program
 
 from benchmarks.record import PerfRecord
 
@@ -28,6 +33,13 @@ LAST_PLACES = 5e-6
 GOLDEN_PHOTOS = 2
 CHECKOUT = Path(__file__).parents[2]
 CROSS_COMPILER = "aarch64-linux-gnu-g++"
+SCORE_ALL = """
+import sys, numpy
+from pocketiqa.runtime import load_program
+folder = sys.argv[1]
+(there,) = load_program(f"{folder}/integer.pte").run(numpy.load(f"{folder}/x.npy"))
+numpy.save(f"{folder}/there.npy", there)
+"""
 ENDLESS = ["--variant", "int8", "--runs", "1000000", "--max-seconds", "3600"]
 
 
@@ -78,6 +90,20 @@ def test_the_shipped_int8_program_is_measured_and_scores_alike_everywhere(
     assert len(run.cold_starts) == 3
     assert f"passed over {GOLDEN_PHOTOS} golden photos" in command.output
     assert device.workspaces() == []
+
+
+def test_int8_arithmetic_is_the_same_to_the_bit_on_arm64(
+    device: EmulatedDevice, photos: dict[str, np.ndarray], tiny_bundle: Path, tmp_path: Path
+) -> None:
+    x = preprocess(photos["coffee"], Bundle.open(tiny_bundle).manifest.input)
+    np.save(tmp_path / "x.npy", x)
+    (tmp_path / "integer.pte").write_bytes(integer_program(torch.from_numpy(x)))
+    (here,) = load_program(tmp_path / "integer.pte").run(x)
+    done = device.run_arm64_python(SCORE_ALL, str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    steps = np.abs(np.load(tmp_path / "there.npy") - here) / np.diff(np.unique(here)).min()
+    assert len(np.unique(here)) > 100
+    assert steps.max() == 0, f"{(steps > 0).sum()} of {steps.size} differ, by up to {steps.max():.2f} int8 steps"
 
 
 def test_the_int8_trap_of_the_emulator_is_caught_before_any_timing(
