@@ -16,12 +16,16 @@ import tyro
 
 def main() -> int:
     _quiet()
+    from pocketiqa.errors import PocketiqaError
+
+    from mobile_export.mil_reference import MilError
+
     commands = {"diagnose": _diagnose, "agreement": _agreement}
     named = sys.argv[1] if len(sys.argv) > 1 else ""
     run = commands.get(named)
     try:
         return run(sys.argv[2:]) if run else _export(sys.argv[1:])
-    except (FileNotFoundError, ValueError) as error:
+    except (FileNotFoundError, ValueError, PocketiqaError, MilError) as error:
         print(f"mobile_export: {error}", file=sys.stderr)
         return 2
 
@@ -32,6 +36,7 @@ def _export(arguments: list[str]) -> int:
     from mobile_export.build import BuildConfig, broken_folder, build
     from mobile_export.executorch import DelegationError
     from mobile_export.ladder import BrokenRung, table
+    from mobile_export.mil_reference import MilError
 
     config = tyro.cli(BuildConfig, prog="python -m mobile_export", description=__doc__, args=arguments)
     try:
@@ -42,7 +47,7 @@ def _export(arguments: list[str]) -> int:
         print(f"what was built is in {kept}; find the layer: python -m mobile_export diagnose --bundle {kept}",
               file=sys.stderr)  # fmt: skip
         return 1
-    except (DelegationError, PocketiqaError) as error:
+    except (DelegationError, MilError, PocketiqaError) as error:
         print(f"mobile_export: {error}", file=sys.stderr)
         return 1
     print(f"\n{table(result.rungs)}\n")

@@ -14,6 +14,7 @@ from mobile_export.executorch import LoweredProgram, lower_to_xnnpack
 @pytest.fixture(scope="session")
 def fp16(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The small student as float16 package."""
+    pytest.importorskip("coremltools")
     path = tmp_path_factory.mktemp("fp16") / "student.mlpackage"
     return convert_fp16(small_student.exported_float(), small_student.METADATA, path)
 
@@ -21,6 +22,7 @@ def fp16(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def w8a8(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The small student as W8A8 package."""
+    pytest.importorskip("coremltools")
     path = tmp_path_factory.mktemp("w8a8") / "student.mlpackage"
     return convert_w8a8(small_student.exported_int8(), small_student.METADATA, path)
 

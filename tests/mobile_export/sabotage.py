@@ -7,7 +7,6 @@ import struct
 from pathlib import Path
 
 import numpy as np
-from coremltools.proto.Model_pb2 import Model
 
 from mobile_export.mil_reference.package import Package
 
@@ -47,6 +46,8 @@ def scale_one_weight(package: Path, factor: float, number: int) -> None:
 
 def shift_zero_point(package: Path, number: int) -> None:
     """Add one to the zero point of the ``number``-th quantize operator that has one, in the specification."""
+    from coremltools.proto.Model_pb2 import Model
+
     path = next(package.rglob("*.mlmodel"))
     model = Model.FromString(path.read_bytes())
     function = model.mlProgram.functions["main"]
