@@ -10,9 +10,11 @@ from typing import Annotated, Literal
 import tyro
 from pocketiqa.bundle import Bundle
 from pocketiqa.errors import PocketiqaError
+from pocketiqa.preprocess import preprocess
 
 from benchmarks import accuracy as agreement
 from benchmarks import compare as comparison
+from benchmarks import operators as operator_times
 from benchmarks.devices import open_device
 from benchmarks.devices.base import DeviceError
 from benchmarks.end_to_end import measure as measure_end_to_end
@@ -120,6 +122,23 @@ def end_to_end(
     return 0
 
 
+def operators(bundle: Path | None = None, variant: str = "int8", runs: int = 15) -> int:
+    """Show where a program's time goes on this machine, by kind of XNNPACK operator, on one thread.
+
+    Args:
+        bundle: The bundle's folder; without it the one inside the pocketiqa package.
+        variant: Which program.
+        runs: How often; each operator's time is the median.
+    """
+    if runs < 1:
+        raise ValueError(f"--runs {runs}: at least 1")
+    opened = Bundle.open(bundle)
+    check(opened, [variant])
+    x = preprocess(opened.root / next(iter(opened.golden)), opened.manifest.input)
+    print(operator_times.table(operator_times.kinds(opened.artifact(variant), x, runs)))
+    return 0
+
+
 def accuracy(
     mos_folder: Path,
     mos_set: Literal["biq2021"] = "biq2021",
@@ -165,7 +184,8 @@ def compare(
 
 def main() -> int:
     """Run one subcommand; 0 done, 1 a check failed or the measurement is incomplete, 2 misuse."""
-    commands = {"latency": latency, "end-to-end": end_to_end, "accuracy": accuracy, "peers": peers, "compare": compare}
+    commands = {"latency": latency, "end-to-end": end_to_end, "accuracy": accuracy, "operators": operators}
+    commands |= {"peers": peers, "compare": compare}
     try:
         return tyro.extras.subcommand_cli_from_dict(
             commands, prog="python -m benchmarks", config=(tyro.conf.OmitArgPrefixes,)

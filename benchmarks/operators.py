@@ -1,0 +1,78 @@
+"""Where a program's time goes: XNNPACK's own time for each operator, by kind.
+
+    python -m benchmarks operators --bundle dist/pocketiqa-lite0-0.1.0 --variant int8
+
+The event tracer of the official runtime is on meanwhile, so the sum explains a latency and is none.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+
+_PLUMBING = ("Method::", "Program::", "DELEGATE_CALL", "OPERATOR_CALL")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """All operators of one kind: how many there are, and the sum of their median times."""
+
+    name: str
+    count: int
+    ms: float
+
+
+def kinds(program: Path, x: np.ndarray, runs: int) -> list[Kind]:
+    """Run a ``.pte`` on one thread with the tracer on; its kinds of operator, the slowest first.
+
+    Args:
+        x: the program's input.
+        runs: how often; an operator's time is the median of them.
+
+    Raises:
+        ValueError: the installed runtime records no operators.
+    """
+    import torch
+    from executorch.devtools import Inspector
+    from executorch.extension.pybindings import portable_lib
+    from executorch.runtime import Runtime
+
+    portable_lib._unsafe_reset_threadpool(1)
+    loaded = Runtime.get().load_program(program, enable_etdump=True)
+    method = loaded.load_method("forward")
+    for _ in range(runs):
+        method.execute([torch.from_numpy(x)])
+    with tempfile.TemporaryDirectory() as folder:
+        dump = Path(folder) / "program.etdp"
+        loaded.write_etdump_result_to_file(str(dump), str(dump) + ".debug")
+        blocks = Inspector(etdump_path=str(dump)).event_blocks
+    times = [
+        (event.name, median(event.perf_data.raw))
+        for block in blocks
+        for event in block.events
+        if event.perf_data and not event.name.startswith(_PLUMBING)
+    ]
+    if not times:
+        raise ValueError("the runtime recorded no operators; executorch 1.5's wheel has the event tracer")
+    return summed(times)
+
+
+def summed(times: list[tuple[str, float]]) -> list[Kind]:
+    """Operators ``NAME #NUMBER`` and their times, summed by name."""
+    by_name = defaultdict(list)
+    for name, ms in times:
+        by_name[re.sub(r" #\d+$", "", name)].append(ms)
+    return sorted((Kind(name, len(found), sum(found)) for name, found in by_name.items()), key=lambda kind: -kind.ms)
+
+
+def table(found: list[Kind]) -> str:
+    """The kinds as text, with their shares."""
+    total = sum(kind.ms for kind in found)
+    lines = [f"{kind.name:<52} {kind.count:>4} {kind.ms:9.3f} ms {kind.ms / total:5.0%}" for kind in found]
+    return "\n".join([*lines, f"{'total':<52} {sum(kind.count for kind in found):>4} {total:9.3f} ms"])
