@@ -19,6 +19,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pocketiqa.runtime import installed_runtimes
+
 from tests.hostile import growth, photo_memory
 from tests.hostile.everything import COUNTS, try_everything
 from tests.hostile.place import Place
@@ -47,6 +49,7 @@ def _inputs(options: argparse.Namespace) -> int:
         place = Place.make(Path(root), options.seed)
         fatal = try_everything(place, tally, options.share, lambda name: print(f"… {name}", flush=True))
     print(f"\n{tally}\n")
+    print(f"{', '.join(f'{name} {number}' for name, number in installed_runtimes().items())} installed, ", end="")
     print(f"seed {options.seed}, {time.monotonic() - began:.0f} s, slowest child {tally.slowest:.1f} s, ", end="")
     print(f"largest growth of one child {tally.largest_mib:.0f} MiB")
     if options.keep:

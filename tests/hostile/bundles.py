@@ -233,7 +233,7 @@ def _attacks(sound: Path) -> Iterator[bytes]:
         listed = copy.deepcopy(manifest)
         listed["files"][name] = entry(b"escaped")
         yield _zip(members | {name: b"escaped", "manifest.json": json.dumps(listed).encode()})
-    bomb = bytes(200 * 2**20)
+    bomb = bytes(64 * 2**20)
     yield _zip(members | {PROGRAM: bomb})
     listed = copy.deepcopy(manifest)
     listed["files"][PROGRAM] |= entry(bomb)

@@ -8,7 +8,7 @@ from tests.hostile import arguments, arrays, bundles, devices, photos
 from tests.hostile.place import Place
 from tests.hostile.tally import Tally
 
-COUNTS = {"photos": 2000, "arrays": 600, "manifests": 800, "tampered": 600, "programs": 900, "archives": 500}
+COUNTS = {"photos": 2000, "arrays": 600, "manifests": 800, "tampered": 500, "programs": 900, "archives": 300}
 CHANGING = 60
 
 

@@ -59,12 +59,17 @@ def measure(bundle: Path | None, photos: list[Path], n: int, say: Callable[[int]
             points.append(_resident_bytes())
             threads = max(threads, len(os.listdir("/proc/self/task")))
             say(i - SETTLING)
+    return Growth(n, points[0] / 2**20, points[-1] / 2**20, *slope_of(points), threads)
+
+
+def slope_of(points: list[int]) -> tuple[float, float, float]:
+    """Bytes a photo, and the low and high end of its 95 % interval, from at least twenty points."""
     x = np.arange(len(points)) * STEP
     stretches = np.array_split(np.arange(len(points)), 10)
     line = stats.linregress([x[s].mean() for s in stretches], [np.mean(np.take(points, s)) for s in stretches])
-    margin = float(line.stderr * stats.t.ppf(0.975, len(stretches) - 2))
-    slope = float(line.slope)
-    return Growth(n, points[0] / 2**20, points[-1] / 2**20, slope, slope - margin, slope + margin, threads)
+    # Where no point differs from another, the error is zero divided by zero.
+    margin = float(np.nan_to_num(line.stderr)) * float(stats.t.ppf(0.975, len(stretches) - 2))
+    return float(line.slope), float(line.slope) - margin, float(line.slope) + margin
 
 
 def _resident_bytes() -> int:

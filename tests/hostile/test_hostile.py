@@ -19,6 +19,7 @@ from pocketiqa.photo import PhotoLimits, load_photo
 from pocketiqa.preprocess import PreprocessSpec, preprocess
 
 from tests.hostile import arguments, arrays, bundles, photos
+from tests.hostile.growth import STEP, slope_of
 from tests.hostile.isolation import in_a_child
 from tests.hostile.mutations import MUTATIONS
 from tests.hostile.place import Place
@@ -164,6 +165,15 @@ def test_a_child_that_hangs_dies_or_raises_is_told_apart() -> None:
     assert in_a_child(lambda: os.kill(os.getpid(), 11)).value == "SIGSEGV"
     assert in_a_child(lambda: os._exit(4)).value == 4
     assert "MemoryError" in str(in_a_child(lambda: len(bytes(10**9)), memory_mib=100).value)
+
+
+def test_a_leak_of_forty_bytes_a_photo_is_seen_and_noise_is_none() -> None:
+    noise = np.random.default_rng(0).normal(0, 4096, 100)
+    _, low, high = slope_of(list(10**8 + noise))
+    assert low < 0 < high
+    slope, low, high = slope_of(list(10**8 + noise + np.arange(100) * STEP * 40))
+    assert 0 < low < 40 < high and abs(slope - 40) < 5
+    assert slope_of([10**8] * 100) == (0, 0, 0)
 
 
 def test_a_failure_is_counted_and_shown() -> None:

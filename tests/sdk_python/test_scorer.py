@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
+import os
 import pickle
 import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -91,6 +94,24 @@ def test_many_threads_get_the_serial_scores(scorer: Scorer, photos: dict[str, np
 def test_a_pickled_scorer_scores_the_same(scorer: Scorer, photos: dict[str, np.ndarray]) -> None:
     other = pickle.loads(pickle.dumps(scorer))
     assert other(photos["coffee"]).score == scorer(photos["coffee"]).score
+
+
+def scores_and_threads(scorer: Scorer, photos: dict[str, np.ndarray]) -> tuple[list[float], int]:
+    threads = len(os.listdir("/proc/self/task")) if os.path.isdir("/proc/self/task") else 1
+    return [scorer(photo).score for photo in photos.values()], threads
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_forked_workers_get_the_serial_scores_and_a_bounded_number_of_threads(
+    scorer: Scorer, photos: dict[str, np.ndarray]
+) -> None:
+    serial = [scorer(photo).score for photo in photos.values()]
+    with multiprocessing.get_context("fork").Pool(3) as pool:
+        done = [pool.apply_async(partial(scores_and_threads, scorer, photos)) for _ in range(6)]
+        for scores, threads in (result.get(timeout=60) for result in done):
+            assert scores == serial
+            assert threads <= 2 * (os.cpu_count() or 1) + 8
 
 
 def test_int8_is_close_to_fp32_but_not_the_same_program(
