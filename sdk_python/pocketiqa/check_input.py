@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from PIL import Image
 
 from pocketiqa.bundle import Bundle
 from pocketiqa.errors import BundleError
+from pocketiqa.manifest import MAX_FILE_BYTES
 from pocketiqa.photo import load_photo
 from pocketiqa.preprocess import RESAMPLING, PreprocessSpec, preprocess
 
@@ -72,13 +74,16 @@ def read_tensor(path: Path, spec: PreprocessSpec) -> np.ndarray:
         BundleError: unreadable, not numbers, not finite, or not as many values as the input has.
     """
     wanted = int(np.prod(spec.shape))
+    if not os.path.isfile(path):
+        raise BundleError(f"{path} cannot be read: it is missing, or no regular file")
     try:
-        content = path.read_bytes()
+        with open(path, "rb") as file:
+            content = file.read(MAX_FILE_BYTES)
         if content[:6] == b"\x93NUMPY":
-            values = np.load(path, allow_pickle=False)
+            values = np.load(io.BytesIO(content), allow_pickle=False)
         else:
             values = np.frombuffer(content, np.uint8 if len(content) == wanted else "<f4")
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, MemoryError) as error:
         raise BundleError(f"{path} is neither a .npy file nor raw float32 values: {error}") from None
     if values.size != wanted or values.dtype.kind not in "fiu":
         raise BundleError(

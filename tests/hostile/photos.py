@@ -20,8 +20,8 @@ from tests.hostile.place import Place
 from tests.hostile.tally import Tally
 
 BATCH = 25
-# Of one photo within the default limits: 24 bytes a pixel and the file, and the program's own memory besides.
-MEMORY_MIB = 24 * 89_478_485 / 2**20 + 128 + 512
+# Of one photo within the default limits: 28 bytes a pixel and the file, and the program's own memory besides.
+MEMORY_MIB = 28 * 89_478_485 / 2**20 + 128 + 512
 
 
 def try_damaged(place: Place, tally: Tally, n: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -150,3 +151,10 @@ def test_values_that_are_not_finite_are_refused(bundle: Bundle, golden: np.ndarr
     np.save(tmp_path / "x.npy", broken)
     with pytest.raises(BundleError, match="NaN"):
         read_tensor(tmp_path / "x.npy", bundle.manifest.input)
+
+
+def test_a_tensor_that_is_no_regular_file_is_refused_and_never_waited_for(bundle: Bundle, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo.npy")
+    for path in (tmp_path / "fifo.npy", Path("/dev/zero"), tmp_path, tmp_path / "missing.npy"):
+        with pytest.raises(BundleError, match="no regular file"):
+            read_tensor(path, bundle.manifest.input)
