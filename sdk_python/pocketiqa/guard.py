@@ -14,8 +14,6 @@ import warnings
 from collections.abc import Callable
 
 _PR_SET_PDEATHSIG = 1
-# A terminal's Ctrl-C reaches the child by itself; these come to the parent alone and are passed on.
-_PASSED_ON = (signal.SIGTERM, signal.SIGHUP)
 
 
 def guarded(run: Callable[[], int]) -> int:
@@ -27,25 +25,27 @@ def guarded(run: Callable[[], int]) -> int:
     """
     if sys.platform != "linux":
         return run()
+    # A terminal's Ctrl-C reaches the child by itself; these come to the parent alone and are passed on.
+    passed_on = (signal.SIGTERM, signal.SIGHUP)
     sys.stdout.flush()
     sys.stderr.flush()
     parent = os.getpid()
-    signal.pthread_sigmask(signal.SIG_BLOCK, _PASSED_ON)  # until there is someone to pass them on
+    signal.pthread_sigmask(signal.SIG_BLOCK, passed_on)  # until there is someone to pass them on
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # numpy's own threads survive a fork by its library's care
         child = os.fork()
     if child == 0:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _PASSED_ON)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, passed_on)
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # never outlive a killed parent
         return run() if os.getppid() == parent else 1
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for number in _PASSED_ON:
+    for number in passed_on:
         signal.signal(number, lambda number, _: os.kill(child, number))
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _PASSED_ON)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, passed_on)
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     if status >= 0:
         return status
-    if -status in (*_PASSED_ON, signal.SIGINT):
+    if -status in (*passed_on, signal.SIGINT):
         return 128 - status
     name = signal.Signals(-status).name
     why = "out of memory, or killed by hand" if name == "SIGKILL" else "a file is damaged or hostile"
