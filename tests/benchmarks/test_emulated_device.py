@@ -154,7 +154,7 @@ def test_the_native_runner_scores_and_times_without_python(
         [*build, "--build", str(tmp_path / "build")],
         [*build, "--install", str(tmp_path / "build"), "--prefix", str(tmp_path / "out")],
     ):  # fmt: skip
-        done = subprocess.run(step, capture_output=True, text=True, timeout=300)
+        done = subprocess.run(step, capture_output=True, text=True, timeout=600)
         assert done.returncode == 0, done.stderr or done.stdout
     runner = ["--runner", str(tmp_path / "out/pocketiqa_runner"), "--runs", "10", "--seconds", "0"]
     command = device.benchmarks(*arguments(device, "adb", tiny_bundle, tmp_path / "perf.json"), *runner)

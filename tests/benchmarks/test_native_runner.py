@@ -27,7 +27,7 @@ def runner(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(runner: Path, *flags: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([runner, *flags], capture_output=True, text=True, timeout=60)
+    return subprocess.run([runner, *flags], capture_output=True, text=True, timeout=300)
 
 
 @pytest.fixture(scope="module")
