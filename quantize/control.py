@@ -60,7 +60,7 @@ def within_max_drop(
     trial = _trial_photos(subject)
 
     def revert(count: int) -> tuple[Prepared, Lowered, frozenset[str]]:
-        modules = frozenset().union(*(layer.modules for layer in layers[:count]))
+        modules = recipe.float_modules.union(*(layer.modules for layer in layers[:count]))
         own = dataclasses.replace(plain, float_modules=modules)
         reverted = quantize(subject.student, subject.photos, own, f"{count} float layers")
         return reverted, lower(convert(reverted)), modules

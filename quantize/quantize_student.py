@@ -66,12 +66,16 @@ class QuantizeConfig(PhotosConfig):
 
     Attributes:
         out: where the quantized student is written.
+        keep_float: dotted names of modules that stay float whatever control decides; a clamp is named beside its
+            convolution. What the first layers round in a flat area they round alike at every position, and no mean
+            over positions takes it out.
         max_drop: ends with a verdict: how far the rank correlation with the float student may be from 1 and, with
             opinions, how far the one with them may fall. Layers are reverted to float until both hold.
         qat: fine-tuning after PTQ; the better of the two is kept. 0 steps leave it out.
     """
 
     out: Path = SHIPPED
+    keep_float: tuple[str, ...] = ()
     max_drop: float | None = None
     qat: QatConfig = field(default_factory=QatConfig)
 
@@ -135,15 +139,15 @@ def quantize_student(config: QuantizeConfig) -> tuple[str, bool]:
     from quantize.control import within_max_drop
 
     subject = load_subject(config)
-    recipes = {"PTQ": Recipe()}
+    recipes = {"PTQ": Recipe(float_modules=frozenset(config.keep_float))}
     if config.qat.steps:
-        recipes["QAT"] = Recipe(fine_tuning=config.qat)
+        recipes["QAT"] = dataclasses.replace(recipes["PTQ"], fine_tuning=config.qat)
     candidates: dict[str, tuple[Prepared, Figures]] = {}
     for name, recipe in recipes.items():
         prepared = quantize(subject.student, subject.photos, recipe, name)
         candidates[name] = prepared, subject.judge(lower(convert(prepared)), name)
     best = min(candidates, key=lambda name: candidates[name][1].mean_abs)
-    float_modules: frozenset[str] = frozenset()
+    float_modules = frozenset(config.keep_float)
     lines = []
     if config.max_drop is not None:
         outcome = within_max_drop(subject, candidates[best], recipes[best], config.max_drop)

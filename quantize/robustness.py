@@ -74,10 +74,10 @@ def measure_robustness(config: RobustnessConfig) -> tuple[str, bool]:
     n = len(rungs)
     brightness = np.array([views[0].mean().item() for views in inputs])
     tables = [
-        ("By quality that the float student sees", _by_quantile(reference[:n], reference[:n], candidate[:n], 10)),
-        ("By brightness", _by_quantile(brightness, reference[:n], candidate[:n], 5)),
-        ("By degradation", _by_label([rung.kind for rung in rungs], reference[:n], candidate[:n])),
-        ("Extremes", _by_label(extremes.labels, reference[n:], candidate[n:])),
+        ("By quality that the float student sees", by_quantile(reference[:n], reference[:n], candidate[:n], 10)),
+        ("By brightness", by_quantile(brightness, reference[:n], candidate[:n], 5)),
+        ("By degradation", by_label([rung.kind for rung in rungs], reference[:n], candidate[:n])),
+        ("Extremes", by_label(extremes.labels, reference[n:], candidate[n:])),
     ]
     order = np.argsort(-np.abs(candidate - reference))[:_WORST]
     both = [inputs[row] if row < n else extremes.inputs[row - n] for row in order]
@@ -129,14 +129,16 @@ def markdown(tables: list[tuple[str, Rows]]) -> str:
     return "\n".join(lines)
 
 
-def _by_quantile(key: np.ndarray, reference: np.ndarray, candidate: np.ndarray, parts: int) -> Rows:
+def by_quantile(key: np.ndarray, reference: np.ndarray, candidate: np.ndarray, parts: int) -> Rows:
+    """``parts`` rows of equally many photos by rising ``key``, each named by its range."""
     rows = np.array_split(np.argsort(key, kind="stable"), parts)
     return [
         (f"{key[part[0]]:.2f} to {key[part[-1]]:.2f}", measure(reference[part], candidate[part])) for part in rows
     ]
 
 
-def _by_label(labels: list[str], reference: np.ndarray, candidate: np.ndarray) -> Rows:
+def by_label(labels: list[str], reference: np.ndarray, candidate: np.ndarray) -> Rows:
+    """A row a label."""
     kinds = np.array(labels)
     return [(kind, measure(reference[kinds == kind], candidate[kinds == kind])) for kind in sorted(set(labels))]
 

@@ -1,0 +1,53 @@
+"""Layers of a prepared graph and what each costs, on a tiny student."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tiny_student import TinyStudent, tiny_inputs, tuning_photos
+
+from quantize.layers import layers_of, only_rounding
+from quantize.prepare import Prepared, fake_quantizers
+from quantize.recipe import Recipe, TuningPhotos, quantize
+from quantize.sensitivity import effect, ranked_layers, sensitivity, write
+
+
+@pytest.fixture(scope="module")
+def photos_and_graph(photos: dict[str, np.ndarray]) -> tuple[TuningPhotos, Prepared]:
+    student = TinyStudent().eval()
+    tuned_on = tuning_photos(student, tiny_inputs(photos, 8))
+    return tuned_on, quantize(student, tuned_on, Recipe(weights="nearest", heads="kept"), "tiny")
+
+
+def test_each_convolution_is_a_layer_with_its_weight_and_its_clamped_output(
+    photos_and_graph: tuple[TuningPhotos, Prepared],
+) -> None:
+    layers = layers_of(photos_and_graph[1])
+    assert [layer.name for layer in layers] == ["trunk.stem.0", "trunk.stages.0"]
+    assert [len(layer.roundings) for layer in layers] == [2, 2]
+    assert layers[0].modules == {"trunk.stem.0", "trunk.stem.1.act"}
+
+
+def test_without_any_rounding_there_is_no_error_and_afterwards_all_round_again(
+    photos_and_graph: tuple[TuningPhotos, Prepared],
+) -> None:
+    tuned_on, prepared = photos_and_graph
+    assert effect(prepared, tuned_on.inputs, tuned_on.targets, []).mean_abs < 1e-4
+    with only_rounding(prepared, []):
+        assert not any(rounding.fake_quant_enabled[0] for _, rounding in fake_quantizers(prepared))
+    assert all(rounding.fake_quant_enabled[0] for _, rounding in fake_quantizers(prepared))
+
+
+def test_the_worst_layer_alone_in_int8_comes_first_and_the_chart_is_written(
+    photos_and_graph: tuple[TuningPhotos, Prepared], tmp_path: Path
+) -> None:
+    tuned_on, prepared = photos_and_graph
+    rows = sensitivity(prepared, tuned_on.inputs, tuned_on.targets)
+    errors = [row.alone_int8.mean_abs for row in rows]
+    assert errors == sorted(errors, reverse=True) and errors[-1] > 0
+    assert rows[0].name == ranked_layers(prepared, tuned_on.inputs, tuned_on.targets)[0].name
+    write(rows, len(tuned_on.inputs), tmp_path)
+    assert "`stem.0`" in (tmp_path / "sensitivity.md").read_text()
+    assert (tmp_path / "sensitivity.png").read_bytes().startswith(b"\x89PNG")
