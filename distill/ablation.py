@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from distill.degraded_photos import CLEAN, Rung, ladders, pristine_photos
 from distill.frozen_features import FrozenTrunk, StudentFeatures, opinions_of
-from distill.heads import HeadConfig, Ladders, Opinions, fit_heads
+from distill.heads import PLAIN, Ladders, Opinions, fit_heads
 from distill.mos_sets import read_biq2021, split_by_hash
 from distill.packaged_teacher import Lite2Features
 from distill.train_student import StudentConfig, ladders_of
@@ -79,11 +79,10 @@ Fit = Callable[[Rooms, np.ndarray], Linear]
 
 def rows() -> dict[str, tuple[str, Fit]]:
     """Name of a row → which trunk it reads, and its fit."""
-    default = HeadConfig()
 
     def fitted(opinions: bool = True, rungs: bool = True, **changes: float) -> Fit:
         def fit(rooms: Rooms, use: np.ndarray) -> Linear:
-            config, student = replace(default, **changes), rooms("student")
+            config, student = replace(PLAIN, **changes), rooms("student")
             seen = student.opinions.take(use)
             if not opinions:  # a neutral score pins the scale; the order along ladders is all there is to learn
                 features = student.ladders.features
@@ -94,7 +93,7 @@ def rows() -> dict[str, tuple[str, Fit]]:
         return fit
 
     def teacher(rooms: Rooms, use: np.ndarray) -> Linear:
-        return fit_heads(rooms("teacher").opinions.take(use), None, default)
+        return fit_heads(rooms("teacher").opinions.take(use), None, PLAIN)
 
     def distilled(share: float, on_ladders: bool, **changes: float) -> Fit:
         def fit(rooms: Rooms, use: np.ndarray) -> Linear:
@@ -109,13 +108,9 @@ def rows() -> dict[str, tuple[str, Fit]]:
                     torch.cat([targets.mos, _score(own.ladders.features, taught)]),
                     np.concatenate([targets.sources, np.full(len(rungs), "ladders")]),
                 )
-            return fit_heads(targets, student.ladders, replace(default, **changes))
+            return fit_heads(targets, student.ladders, replace(PLAIN, **changes))
 
         return fit
-
-    def soup(rooms: Rooms, use: np.ndarray) -> Linear:
-        student = rooms("student")
-        return _mean([fit_heads(part, student.ladders, default) for part in _by_source(student.opinions.take(use))])
 
     def averaged(share: float) -> Fit:
         def fit(rooms: Rooms, use: np.ndarray) -> Linear:
@@ -130,25 +125,28 @@ def rows() -> dict[str, tuple[str, Fit]]:
         for name in np.unique(seen.sources):
             inside = torch.from_numpy(seen.sources == name)
             mos[inside] = 0.05 + 0.9 * mos[inside].argsort().argsort() / inside.sum()
-        return fit_heads(Opinions(seen.features, mos, seen.sources), student.ladders, default)
+        return fit_heads(Opinions(seen.features, mos, seen.sources), student.ladders, PLAIN)
 
     return {
         "opinions alone": ("student", fitted(rungs=False)),
-        "**opinions and ladders (shipped)**": ("student", fitted()),
+        "opinions and ladders (plain)": ("student", fitted()),
         "ladders alone, no opinions (stage A's idea)": ("student", fitted(opinions=False)),
-        "shipped, L2 × 4": ("student", fitted(l2=default.l2 * 4)),
-        "shipped, no correlation term": ("student", fitted(plcc=0.0)),
-        "shipped, correlation × 4": ("student", fitted(plcc=default.plcc * 4)),
-        "shipped, ranking × 4": ("student", fitted(ranking=default.ranking * 4)),
-        "shipped, no attributes": ("student", fitted(attributes=0.0)),
+        "plain, L2 × 2": ("student", fitted(l2=PLAIN.l2 * 2)),
+        "plain, L2 × 4": ("student", fitted(l2=PLAIN.l2 * 4)),
+        "plain, no correlation term": ("student", fitted(plcc=0.0)),
+        "plain, correlation × 4": ("student", fitted(plcc=PLAIN.plcc * 4)),
+        "plain, ranking × 4": ("student", fitted(ranking=PLAIN.ranking * 4)),
+        "plain, no attributes": ("student", fitted(attributes=0.0)),
         "ranks within a source instead of scores": ("student", ranks),
-        "mean of one head a source (soup)": ("student", soup),
+        "mean of one head a source": ("student", fitted(consensus=1.0)),
+        "half of it, L2 × 2": ("student", fitted(consensus=0.5, l2=PLAIN.l2 * 2)),
+        "**a quarter of it, L2 × 2 (shipped)**": ("student", fitted(consensus=0.25, l2=PLAIN.l2 * 2)),
         "mean with the head of ladders alone, 1 : 3 (WiSE-FT)": ("student", averaged(0.25)),
         "teacher: Lite2's stages, opinions alone": ("teacher", teacher),
         "student on half teacher, half people": ("student", distilled(0.5, on_ladders=False)),
         "student on the teacher alone": ("student", distilled(1.0, on_ladders=False)),
         "student on half teacher, and on its scores of ladders": ("student", distilled(0.5, on_ladders=True)),
-        "the same, ranking × 4": ("student", distilled(0.5, on_ladders=True, ranking=default.ranking * 4)),
+        "the same, ranking × 4": ("student", distilled(0.5, on_ladders=True, ranking=PLAIN.ranking * 4)),
     }
 
 
@@ -173,9 +171,7 @@ def measure_ablation(config: AblationConfig) -> str:
     held_out = [rung for rung, out in zip(rungs, kept) if out]
     sources = [str(name) for name in np.unique(mos_set.sources)]
     chosen = {
-        name: row
-        for name, row in rows().items()
-        if config.rows is None or any(part in name for part in config.rows)
+        name: row for name, row in rows().items() if config.rows is None or any(part in name for part in config.rows)
     }
     lines = [f"| head | {' | '.join(f'out {name}' for name in sources)} | ladders |", "| --- |" + " ---: |" * 4]
     for name, (room, fit) in tqdm(chosen.items(), desc="rows"):
@@ -203,13 +199,8 @@ def _score(features: torch.Tensor, linear: Linear) -> torch.Tensor:
     return torch.sigmoid(features @ weight[0] + bias[0])
 
 
-def _mean(heads: list[Linear], shares: list[float] | None = None) -> Linear:
-    shares = shares or [1 / len(heads)] * len(heads)
+def _mean(heads: list[Linear], shares: list[float]) -> Linear:
     return tuple(sum(share * part for share, part in zip(shares, parts)) for parts in zip(*heads))
-
-
-def _by_source(opinions: Opinions) -> list[Opinions]:
-    return [opinions.take(opinions.sources == name) for name in np.unique(opinions.sources)]
 
 
 def _without(whole: Ladders, held_out: np.ndarray) -> Ladders:

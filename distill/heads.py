@@ -1,13 +1,14 @@
 """Fitting the student's linear heads to pooled features of the frozen trunk.
 
 The whole problem is in memory and smooth, so it is solved by full-batch L-BFGS: deterministic, no rate to tune.
-One number decides how far the heads lean on any single feature, the L2 penalty; it is chosen by leaving one
-source of photos out, because a pooled validation figure rewards telling the sources apart.
+Two numbers decide how far the heads lean on what tells sources of photos apart: the L2 penalty, and the share of a
+mean of heads that saw one source each. Both are chosen by leaving one source out, because a pooled validation figure
+rewards telling the sources apart.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -22,6 +23,9 @@ class HeadConfig:
 
     Attributes:
         l2: penalty on the score's squared weights over standardized features.
+        consensus: share, 0 to 1, of the mean of heads fitted to one source each; the rest is fitted to all at once.
+            What such heads agree on cannot be the source. A weight average in the sense of model soups
+            (Wortsman et al., 2022); none where there is one source.
         attribute_l2: the same for the attributes' weights; their ladders have no sources to tell apart.
         plcc: weight of ``(1 - PLCC) / 2``, taken within each source so that scales never mix.
         attributes: weight of the attributes' squared error on degradation ladders.
@@ -30,13 +34,18 @@ class HeadConfig:
         iterations: of L-BFGS, at most; it stops earlier where nothing changes any more.
     """
 
-    l2: float = 0.1
+    l2: float = 0.2
+    consensus: float = 0.25
     attribute_l2: float = 0.02
     plcc: float = 0.05
     attributes: float = 1.0
     ranking: float = 1.0
     margin: float = 0.03
     iterations: int = 300
+
+
+# The fit under which features and views are compared, and against which every measure of ``ablation.py`` is held.
+PLAIN = HeadConfig(l2=0.1, consensus=0.0)
 
 
 @dataclass(frozen=True)
@@ -76,6 +85,13 @@ def fit_heads(
         columns: features that may be used, all by default; the others get weight 0.
     """
     columns = np.arange(opinions.features.shape[1]) if columns is None else columns
+    names = np.unique(opinions.sources)
+    if config.consensus and len(names) > 1:
+        alone = replace(config, consensus=0.0)
+        whole = fit_heads(opinions, ladders, alone, columns)
+        heads = [fit_heads(opinions.take(opinions.sources == name), ladders, alone, columns) for name in names]
+        share = config.consensus / len(heads)
+        return tuple((1 - config.consensus) * part + share * sum(parts) for part, *parts in zip(whole, *heads))
     mean = opinions.features[:, columns].mean(0)
     scale = 1 / (opinions.features[:, columns].std(0) + 1e-4)
     standard = (opinions.features[:, columns] - mean) * scale
@@ -91,7 +107,7 @@ def fit_heads(
         history_size=20,
         line_search_fn="strong_wolfe",
     )
-    by_source = [torch.from_numpy(np.flatnonzero(opinions.sources == name)) for name in np.unique(opinions.sources)]
+    by_source = [torch.from_numpy(np.flatnonzero(opinions.sources == name)) for name in names]
 
     def objective() -> torch.Tensor:
         optimizer.zero_grad()

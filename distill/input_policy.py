@@ -21,7 +21,7 @@ from pocketiqa.preprocess import PreprocessSpec, open_photo, preprocess
 from distill.degradations import degrade
 from distill.degraded_photos import pristine_photos
 from distill.frozen_features import FrozenTrunk, StudentFeatures, frozen_features
-from distill.heads import HeadConfig, Opinions, fit_heads
+from distill.heads import PLAIN, Opinions, fit_heads
 from distill.leave_one_out import markdown
 from distill.mos_sets import read_biq2021
 
@@ -68,7 +68,7 @@ def measure_input_policies(config: InputPolicyConfig) -> str:
         features = frozen_features(trunk, names, partial(preprocess, spec=spec), config.cache, title)
         opinions = Opinions(_tensor(features), torch.tensor(mos_set.mos, dtype=torch.float32), mos_set.sources)
         rows[name] = [_left_out(opinions, source) for source in sources]
-        heads = fit_heads(opinions, None, HeadConfig())
+        heads = fit_heads(opinions, None, PLAIN)
         clean = _scores(trunk, heads, large, spec, None, config.cache, f"{title}-clean")
         for fault in _FAULTS:
             faulty = _scores(trunk, heads, large, spec, fault, config.cache, f"{title}-{fault.split()[0]}")
@@ -80,7 +80,7 @@ def measure_input_policies(config: InputPolicyConfig) -> str:
 
 def _left_out(opinions: Opinions, source: str) -> float:
     rest = opinions.take(opinions.sources != source)
-    weight, bias = fit_heads(rest, None, HeadConfig())
+    weight, bias = fit_heads(rest, None, PLAIN)
     held_out = opinions.take(opinions.sources == source)
     return srcc((held_out.features @ weight[0] + bias[0]).numpy(), held_out.mos.numpy())
 

@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from distill.backbone import IMAGENET_MEAN, IMAGENET_STD, lite0_backbone
 from distill.frozen_features import FrozenTrunk, opinions_of
-from distill.heads import HeadConfig, Opinions, fit_heads
+from distill.heads import PLAIN, HeadConfig, Opinions, fit_heads
 from distill.mos_sets import read_biq2021, split_by_hash
 from distill.student import STAGE_CHANNELS, spatial_mean
 
@@ -68,19 +68,20 @@ def rows() -> dict[str, tuple[np.ndarray, HeadConfig]]:
         name: np.concatenate([columns, columns + len(view)])
         for name, columns in {"means": means, "last": last, "deviations": deviations, "all": view}.items()
     }
-    shipped, default = both["means"], HeadConfig()
+    # Features are compared under one plain fit; ``ablation.py`` compares fits of the chosen features.
+    chosen, default = both["means"], PLAIN
     return {
         "last layer, whole view (the usual probe)": (last, default),
         "last layer, both views": (both["last"], default),
         "stage means, whole view": (means, default),
         "stage means, detail view": (means + len(view), default),
-        "**stage means, both views (shipped)**": (shipped, default),
-        "stage means and deviations, both views": (np.concatenate([shipped, both["deviations"]]), default),
-        "stage means and last layer, both views": (np.concatenate([shipped, both["last"]]), default),
+        "**stage means, both views (chosen)**": (chosen, default),
+        "stage means and deviations, both views": (np.concatenate([chosen, both["deviations"]]), default),
+        "stage means and last layer, both views": (np.concatenate([chosen, both["last"]]), default),
         "all of them, both views": (both["all"], default),
-        "shipped, L2 / 4": (shipped, replace(default, l2=default.l2 / 4)),
-        "shipped, L2 × 4": (shipped, replace(default, l2=default.l2 * 4)),
-        "shipped, MSE alone": (shipped, replace(default, plcc=0.0)),
+        "chosen, L2 / 4": (chosen, replace(default, l2=default.l2 / 4)),
+        "chosen, L2 × 4": (chosen, replace(default, l2=default.l2 * 4)),
+        "chosen, MSE alone": (chosen, replace(default, plcc=0.0)),
         "usual probe, MSE alone": (last, replace(default, plcc=0.0)),
     }
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from distill.heads import HeadConfig, Ladders, Opinions, fit_heads
 
-GENTLE = HeadConfig(l2=0.002, attribute_l2=0.002)
+GENTLE = HeadConfig(l2=0.002, attribute_l2=0.002, consensus=0.0)
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +41,34 @@ def test_a_feature_that_may_not_be_used_gets_no_weight(opinions: Opinions) -> No
 
 
 def test_a_stronger_penalty_gives_smaller_weights(opinions: Opinions) -> None:
-    gentle, strict = fit_heads(opinions, None, GENTLE), fit_heads(opinions, None, HeadConfig(l2=10))
+    gentle, strict = fit_heads(opinions, None, GENTLE), fit_heads(opinions, None, replace(GENTLE, l2=10))
     assert strict[0].norm() < gentle[0].norm() / 2
+
+
+def test_heads_that_saw_one_source_each_do_not_lean_on_what_tells_the_sources_apart() -> None:
+    generator = torch.Generator().manual_seed(2)
+    features = torch.randn(600, 4, generator=generator)
+    sources = np.array(["bad camera", "good camera"] * 300)
+    camera = torch.tensor([0.0, 1.0] * 300)
+    features[:, 3] = camera  # says where a photo comes from, and nothing about it within its source
+    opinions = Opinions(features, torch.sigmoid(features[:, 0] * 0.5 + 2 * camera - 1), sources)
+    together, _ = fit_heads(opinions, None, GENTLE)
+    agreed, _ = fit_heads(opinions, None, replace(GENTLE, consensus=1.0))
+    assert together[0, 3] > 1 and abs(agreed[0, 3]) < 0.1
+    assert agreed[0, 0] > 0.25
+
+
+def test_the_consensus_is_a_weight_average_of_the_two_fits(opinions: Opinions) -> None:
+    together, _ = fit_heads(opinions, None, GENTLE)
+    agreed, _ = fit_heads(opinions, None, replace(GENTLE, consensus=1.0))
+    quarter, _ = fit_heads(opinions, None, replace(GENTLE, consensus=0.25))
+    assert torch.allclose(quarter, 0.75 * together + 0.25 * agreed, atol=1e-5)
+
+
+def test_one_source_has_no_consensus(opinions: Opinions) -> None:
+    alone = Opinions(opinions.features, opinions.mos, np.full(len(opinions.mos), "only"))
+    first, second = fit_heads(alone, None, GENTLE), fit_heads(alone, None, replace(GENTLE, consensus=0.5))
+    assert torch.equal(first[0], second[0])
 
 
 def test_ladders_teach_the_attributes_and_the_order_of_scores(opinions: Opinions) -> None:
