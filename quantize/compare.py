@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pocketiqa.files import sha256_of
 
 from quantize.figures import measure, table
+from quantize.networks import FLOAT_LAYERS
 from quantize.prepare import convert
 from quantize.program import latency_ratio, lower
 from quantize.qat import QatConfig
@@ -14,6 +15,7 @@ from quantize.quantize_student import PhotosConfig, load_subject
 from quantize.recipe import Recipe, quantize
 from quantize.state import SHIPPED, load_prepared
 
+_FIRST = frozenset(FLOAT_LAYERS["lite0"])
 _NEAREST = Recipe(weights="nearest", heads="kept")
 RECIPES = {
     "moving-average": replace(_NEAREST, observer="moving-average"),
@@ -23,8 +25,9 @@ RECIPES = {
     "shifted": replace(_NEAREST, heads="shifted"),
     "refitted": replace(_NEAREST, heads="refitted"),
     "together": replace(_NEAREST, weights="together"),
-    "PTQ": Recipe(),
-    "QAT": Recipe(fine_tuning=QatConfig()),
+    "all-int8": Recipe(),
+    "PTQ": Recipe(float_modules=_FIRST),
+    "QAT": Recipe(fine_tuning=QatConfig(), float_modules=_FIRST),
 }
 _SHIPPED = "shipped"
 
@@ -34,8 +37,9 @@ class CompareConfig(PhotosConfig):
     """Which recipes are measured, and on which photos.
 
     Attributes:
-        recipes: "shipped" for the int8 student in the repository, and names of RECIPES in this file. All but PTQ
-            and QAT round weights to nearest and keep the heads, except for what their name says.
+        recipes: "shipped" for the int8 student in the repository, and names of RECIPES in this file. PTQ and QAT
+            keep the first layers float and all-int8 does not; the others round weights to nearest and keep the
+            heads, except for what their name says.
     """
 
     recipes: list[str] = field(default_factory=lambda: [_SHIPPED])

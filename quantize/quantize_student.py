@@ -27,7 +27,7 @@ from quantize.calibration import (
     stratified,
 )
 from quantize.figures import Bounds, Figures, measure, table
-from quantize.networks import NETWORKS, NetworkName
+from quantize.networks import FLOAT_LAYERS, NETWORKS, NetworkName
 from quantize.prepare import Prepared, convert
 from quantize.program import Lowered, lower, lower_float
 from quantize.qat import QatConfig
@@ -66,16 +66,15 @@ class QuantizeConfig(PhotosConfig):
 
     Attributes:
         out: where the quantized student is written.
-        keep_float: dotted names of modules that stay float whatever control decides; a clamp is named beside its
-            convolution. What the first layers round in a flat area they round alike at every position, and no mean
-            over positions takes it out.
+        keep_float: dotted names of modules that stay float whatever control decides; by default the network's first
+            layers (``networks.FLOAT_LAYERS`` says why).
         max_drop: ends with a verdict: how far the rank correlation with the float student may be from 1 and, with
             opinions, how far the one with them may fall. Layers are reverted to float until both hold.
         qat: fine-tuning after PTQ; the better of the two is kept. 0 steps leave it out.
     """
 
     out: Path = SHIPPED
-    keep_float: tuple[str, ...] = ()
+    keep_float: tuple[str, ...] | None = None
     max_drop: float | None = None
     qat: QatConfig = field(default_factory=QatConfig)
 
@@ -139,7 +138,8 @@ def quantize_student(config: QuantizeConfig) -> tuple[str, bool]:
     from quantize.control import within_max_drop
 
     subject = load_subject(config)
-    recipes = {"PTQ": Recipe(float_modules=frozenset(config.keep_float))}
+    kept = FLOAT_LAYERS[config.network] if config.keep_float is None else config.keep_float
+    recipes = {"PTQ": Recipe(float_modules=frozenset(kept))}
     if config.qat.steps:
         recipes["QAT"] = dataclasses.replace(recipes["PTQ"], fine_tuning=config.qat)
     candidates: dict[str, tuple[Prepared, Figures]] = {}
@@ -147,7 +147,7 @@ def quantize_student(config: QuantizeConfig) -> tuple[str, bool]:
         prepared = quantize(subject.student, subject.photos, recipe, name)
         candidates[name] = prepared, subject.judge(lower(convert(prepared)), name)
     best = min(candidates, key=lambda name: candidates[name][1].mean_abs)
-    float_modules = frozenset(config.keep_float)
+    float_modules = frozenset(kept)
     lines = []
     if config.max_drop is not None:
         outcome = within_max_drop(subject, candidates[best], recipes[best], config.max_drop)

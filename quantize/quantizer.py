@@ -25,6 +25,7 @@ CLAMPS = {
     torch.ops.aten.hardtanh.default,
     torch.ops.aten.hardtanh_.default,
 }
+PADS = {torch.ops.aten.pad.default, torch.ops.aten.constant_pad_nd.default}
 _ANNOTATION = "quantization_annotation"
 # The smallest scale that XNNPACK's requantization takes.
 _SMALLEST_SCALE = 2**-12
@@ -87,6 +88,8 @@ class StudentQuantizer(XNNPACKQuantizer):
         for node in model.graph.nodes:
             if node.target in CLAMPS:
                 _round_after_clamp(node)
+            if node.target in PADS:
+                _round_before_padding(node)
             # The stock quantizer also spreads scales over reshaping and pooling nodes that its filter never saw.
             if node.op == "call_function" and not self._is_quantized(node):
                 node.meta.pop(_ANNOTATION, None)
@@ -114,3 +117,13 @@ def _round_after_clamp(clamp: torch.fx.Node) -> None:
         input_qspec_map={}, output_qspec=annotation.output_qspec, _annotated=True
     )
     annotation.output_qspec = None
+
+
+def _round_before_padding(pad: torch.fx.Node) -> None:
+    """XNNPACK pads int8 values inside the convolution; a rounding in between would send the padding through float."""
+    (convolution,) = pad.users
+    annotation = convolution.meta.get(_ANNOTATION)
+    if annotation is None or pad not in annotation.input_qspec_map:
+        return
+    spec = annotation.input_qspec_map.pop(pad)
+    pad.meta[_ANNOTATION] = QuantizationAnnotation(input_qspec_map={pad.args[0]: spec}, _annotated=True)
