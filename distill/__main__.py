@@ -6,13 +6,12 @@ import json
 import sys
 
 import tyro
+from pocketiqa.errors import one_line
 
 from distill.ablation import AblationConfig, measure_ablation
 from distill.input_policy import InputPolicyConfig, measure_input_policies
 from distill.leave_one_out import LeaveOneOutConfig, leave_one_source_out
-from distill.mos_sets import MosSetError
-from distill.run_folder import RunError
-from distill.teacher_models import TeacherError
+from distill.run_folder import TrainingStopped
 from distill.train_student import StudentConfig, train_student
 from distill.train_teacher import TeacherRunConfig, train_teacher
 
@@ -31,10 +30,20 @@ def main() -> int:
     run = next(run for kind, run in _COMMANDS.values() if isinstance(config, kind))
     try:
         print(run(config))
-    except (MosSetError, TeacherError, RunError) as error:
-        print(f"distill: {error}", file=sys.stderr)
-        return 2
+    except TrainingStopped as error:
+        return _complain(str(error), 1)
+    except (ValueError, FileNotFoundError) as error:  # data, teacher, run or student: each message says what to do
+        return _complain(str(error), 2)
+    except OSError as error:  # the disk is full, say
+        return _complain(f"{error.filename or 'a file'}: {error.strerror or error}", 1)
+    except KeyboardInterrupt:
+        return _complain("stopped; the same command goes on from what was last saved", 130)
     return 0
+
+
+def _complain(message: str, status: int) -> int:
+    print(f"distill: {one_line(message)}", file=sys.stderr)
+    return status
 
 
 if __name__ == "__main__":

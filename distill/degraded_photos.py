@@ -13,11 +13,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from pocketiqa.preprocess import open_photo, preprocess
+from pocketiqa.preprocess import preprocess
 
 from distill.degradations import DEGRADATIONS, KINDS, LEVELS, degrade
+from distill.degradations.degrade import SMALLEST_SIDE
 from distill.mos_sets import MosSetError
 from distill.student import ATTRIBUTES, INPUT_SPEC
+from distill.training_photos import read_photo
 
 CLEAN = "clean"
 # The MOS photos are about this large; a level's severity depends on the resolution.
@@ -80,15 +82,37 @@ def ladders(photos: list[Path], kinds_per_photo: int, seed: int) -> list[Rung]:
 
 
 def render(rung: Rung) -> np.ndarray:
-    """The student's input, float32 of ``INPUT_SPEC.shape``, for one rung."""
-    photo = open_photo(rung.photo)
+    """The student's input, float32 of ``INPUT_SPEC.shape``, for one rung.
+
+    Raises:
+        MosSetError: the photo cannot be read, or is too narrow to be degraded.
+    """
+    return preprocess(degraded(reduced(rung.photo), rung.kind, rung.level, rung.seed), INPUT_SPEC)
+
+
+def reduced(path: Path) -> Image.Image:
+    """A pristine photo at the resolution at which it is degraded.
+
+    Raises:
+        MosSetError: it cannot be read, or is too narrow to be degraded.
+    """
+    photo = read_photo(path)
     photo.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE), Image.Resampling.LANCZOS)
+    if min(photo.size) < SMALLEST_SIDE:
+        raise MosSetError(
+            f"{path}: {photo.width}×{photo.height} pixels at the {_LONGEST_SIDE} of training; a photo that is "
+            f"degraded needs {SMALLEST_SIDE} on each side"
+        )
+    return photo
+
+
+def degraded(photo: Image.Image, kind: str, level: int, seed: int) -> np.ndarray:
+    """The pixels of one rung, uint8 H×W×3; level 0 is the photo itself."""
     pixels = np.array(photo)
-    if rung.level:
+    if level:
         image = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
-        degraded = degrade(image, rung.kind, rung.level, rung.seed)
-        pixels = (degraded[0].permute(1, 2, 0) * 255).round().byte().numpy()
-    return preprocess(np.ascontiguousarray(pixels), INPUT_SPEC)
+        pixels = (degrade(image, kind, level, seed)[0].permute(1, 2, 0) * 255).round().byte().numpy()
+    return np.ascontiguousarray(pixels)
 
 
 def attribute_targets(rungs: list[Rung]) -> np.ndarray:

@@ -24,6 +24,7 @@ from distill.teacher import Teacher
 from distill.teacher_targets import teacher_embeddings
 from distill.train_teacher import load_trained_teacher
 from distill.trainer import TrainerConfig, train
+from distill.training_photos import read_photo
 
 _LADDERS = "pristine and degraded"
 
@@ -80,12 +81,15 @@ def prepare_lesson(teacher: Teacher, mos_set: MosSet, rungs: list[Rung], cache: 
     """Scored photos first, then rungs; a tenth of each is held out, a photo's rungs together."""
     scored = [Rung(path, CLEAN, 0, 0) for path in mos_set.paths]
 
+    def seen(rung: Rung) -> np.ndarray:
+        return preprocess(read_photo(rung.photo), INPUT_SPEC)
+
     def views(row: int) -> np.ndarray:
-        return preprocess(scored[row].photo, INPUT_SPEC) if row < len(scored) else render(rungs[row - len(scored)])
+        return seen(scored[row]) if row < len(scored) else render(rungs[row - len(scored)])
 
     spec = str(INPUT_SPEC.to_dict())
     told = [
-        teacher_embeddings(teacher, scored, lambda rung: preprocess(rung.photo, INPUT_SPEC), spec, cache),
+        teacher_embeddings(teacher, scored, seen, spec, cache),
         teacher_embeddings(teacher, rungs, render, f"at most 512, {spec}", cache),
     ]
     unknown = np.full((len(scored), len(ATTRIBUTES)), np.nan, dtype=np.float32)

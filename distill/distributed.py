@@ -11,7 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
+from pocketiqa.errors import one_line
 from torch import distributed
+
+from distill.run_folder import TrainingStopped
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,12 @@ class Process:
 
 @contextmanager
 def this_process() -> Iterator[Process]:
-    """The process as ``torchrun`` started it, joined to the others; a lone one without it."""
+    """The process as ``torchrun`` started it, joined to the others; a lone one without it.
+
+    Raises:
+        TrainingStopped: inside the block another process was lost. One that hangs counts as lost after PyTorch's own
+            limit (30 minutes with gloo, 10 with NCCL).
+    """
     rank, world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
     device = torch.device("cpu")
     if torch.cuda.is_available():
@@ -45,5 +53,13 @@ def this_process() -> Iterator[Process]:
     distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
         yield Process(rank, world, device)
+    except RuntimeError as error:
+        # gloo has no class of errors of its own.
+        if isinstance(error, TrainingStopped) or not (isinstance(error, distributed.DistError) or "gloo" in str(error)):
+            raise
+        raise TrainingStopped(
+            f"process {rank} of {world} lost another one, whose own message says why; what was saved is whole: start "
+            f"the same command again and it goes on from there ({one_line(error)})"
+        ) from None
     finally:
         distributed.destroy_process_group()

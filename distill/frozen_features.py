@@ -7,7 +7,6 @@ faster than eager PyTorch on a CPU, equal to it within 1e-4.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
@@ -18,12 +17,15 @@ import torch
 from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
 from executorch.exir import to_edge_transform_and_lower
 from executorch.runtime import Runtime
+from pocketiqa.files import atomic_file
 from pocketiqa.preprocess import preprocess
 from tqdm import tqdm
 
 from distill.heads import Opinions
 from distill.mos_sets import MosSet
+from distill.run_folder import RunError, TrainingStopped
 from distill.student import INPUT_SPEC, Student
+from distill.training_photos import read_photo
 
 _AHEAD = 32  # inputs prepared while the trunk runs
 _SAVED_EVERY = 500  # inputs; what an interrupted run keeps
@@ -69,14 +71,18 @@ def frozen_features(
         prepare: from a name to the student's input.
         cache: a folder.
         title: of the progress bar and of the cache's file.
+
+    Raises:
+        RunError: what the cache holds is damaged.
+        TrainingStopped: the cache cannot be written.
     """
     key = hashlib.sha256("\n".join([trunk.fingerprint, *names]).encode()).hexdigest()[:16]
     file = cache / f"{title}-{key}.npy"
     if file.is_file():
-        return np.load(file, mmap_mode="r")
+        return _load(file)
     cache.mkdir(parents=True, exist_ok=True)
     partial = file.with_suffix(".partial.npy")
-    rows = list(np.load(partial)) if partial.is_file() else []
+    rows = list(_load(partial)) if partial.is_file() else []
     rest = names[len(rows) :]
     for views in tqdm(_ahead(prepare, rest), total=len(rest), desc=title, mininterval=5):
         rows.append(trunk(views).astype(np.float16))
@@ -90,15 +96,31 @@ def frozen_features(
 def opinions_of(mos_set: MosSet, trunk: FrozenTrunk, cache: Path) -> Opinions:
     """The MOS set as pooled features of the frozen trunk."""
     names = [str(path) for path in mos_set.paths]
-    features = frozen_features(trunk, names, lambda name: preprocess(name, INPUT_SPEC), cache, f"{mos_set.name}-train")
+
+    def prepare(name: str) -> np.ndarray:
+        return preprocess(read_photo(Path(name)), INPUT_SPEC)
+
+    features = frozen_features(trunk, names, prepare, cache, f"{mos_set.name}-train")
     mos = torch.tensor(mos_set.mos, dtype=torch.float32)
     return Opinions(torch.from_numpy(np.asarray(features, dtype=np.float32)), mos, mos_set.sources)
 
 
+def _load(file: Path) -> np.ndarray:
+    try:
+        return np.load(file, mmap_mode="r")
+    except (ValueError, EOFError) as error:
+        raise RunError(f"{file} is damaged ({error}); delete it, and its features are computed again") from None
+
+
 def _save(rows: list[np.ndarray], file: Path) -> None:
-    written = file.with_suffix(".writing.npy")
-    np.save(written, np.stack(rows))
-    os.replace(written, file)
+    try:
+        with atomic_file(file, "wb") as stream:
+            np.save(stream, np.stack(rows))
+    except OSError as error:
+        raise TrainingStopped(
+            f"{file} cannot be written: {error.strerror or error}; make room and start the same command again: "
+            "features that were saved before are kept"
+        ) from None
 
 
 def _ahead(prepare: Callable[[str], np.ndarray], names: list[str]) -> Iterable[np.ndarray]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import torch
 
+from distill.run_folder import RunError
+
 
 class SourceSampler:
     """Endless batches of rows, shuffled anew each time a source is used up; a source comes as often as it has rows.
@@ -26,12 +28,12 @@ class SourceSampler:
             world: number of processes.
 
         Raises:
-            ValueError: a source has fewer rows than there are processes, or a batch cannot be divided among them.
+            RunError: a source has fewer rows than there are processes, or a batch cannot be divided among them.
         """
         if batch % world:
-            raise ValueError(f"a batch of {batch} cannot be divided among {world} processes: give a multiple")
+            raise RunError(f"a batch of {batch} cannot be divided among {world} processes: give a multiple")
         if not groups or min(len(rows) for rows in groups) < world:
-            raise ValueError(f"every source needs {world} photos or more, one for each process")
+            raise RunError(f"every source needs {world} photos or more, one for each process")
         self._groups, self._batch, self._rank, self._world = groups, batch, rank, world
         self._generator = torch.Generator().manual_seed(seed)
         self._decks: list[list[int]] = [[] for _ in groups]

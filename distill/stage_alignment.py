@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from pocketiqa.preprocess import open_photo
 
 from distill.alignment_losses import consistency_loss, level_ranking_loss, symmetric_negatives_loss
 from distill.degradations import DEGRADATIONS, KINDS, LEVELS, degrade
@@ -22,6 +21,7 @@ from distill.prompts import PromptSet
 from distill.student import ATTRIBUTES
 from distill.teacher import LOGIT_SCALE, Teacher
 from distill.trainer import Objective
+from distill.training_photos import read_photo
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ class AlignmentStage(Objective):
 
     def _two_crops(self, photo: Path, draw: random.Random) -> list[torch.Tensor]:
         side = self.config.crop
-        picture = open_photo(photo)
+        picture = read_photo(photo)
         # Smaller photos are enlarged, rather than left out.
         scale = max(1.0, side / min(picture.size))
         if scale > 1:

@@ -16,6 +16,7 @@ from distill.losses import fidelity_loss, plcc_loss
 from distill.mos_sets import MosSet, split_by_hash
 from distill.teacher import Teacher
 from distill.trainer import Objective
+from distill.training_photos import read_photo
 
 
 @dataclass(frozen=True)
@@ -91,4 +92,4 @@ class OpinionStage(Objective):
         return figures
 
     def _image(self, row: int) -> torch.Tensor:
-        return torch.from_numpy(preprocess(self._paths[row], self._spec))[0]
+        return torch.from_numpy(preprocess(read_photo(self._paths[row]), self._spec))[0]

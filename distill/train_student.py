@@ -25,7 +25,7 @@ import torch
 from pocketiqa.parity import plcc, srcc
 
 from distill.degraded_photos import attribute_targets as targets_of
-from distill.degraded_photos import ladders, pristine_photos, render
+from distill.degraded_photos import ladders, pristine_photos, reduced, render
 from distill.distil_student import DistilConfig, distil
 from distill.frozen_features import FrozenTrunk, StudentFeatures, frozen_features, opinions_of
 from distill.heads import HeadConfig, Ladders, Opinions, fit_heads
@@ -35,6 +35,7 @@ from distill.stage_distillation import DistillationConfig
 from distill.student import INPUT_SPEC, OUTPUTS, SHIPPED_STUDENT, Student, save_tensors
 from distill.train_teacher import TeacherRunConfig, train_teacher
 from distill.trainer import TrainerConfig
+from distill.training_photos import check_photos
 
 MosSetName = Literal[tuple(MOS_SETS)]
 VALIDATION_SHARE = 0.1
@@ -98,9 +99,10 @@ def train_student(config: StudentConfig) -> dict[str, object]:
     """Fit, validate and write a student; returns its record, which is also written as JSON.
 
     Raises:
-        MosSetError: a data folder is missing or empty.
+        MosSetError: a data folder is missing or empty, or photos cannot be used.
         TeacherError: there is no trained teacher where one is named.
         RunError: the run's folder holds another run.
+        TrainingStopped: stage C broke off.
     """
     if config.preset == "smoke":
         config = smoke(config)
@@ -112,6 +114,8 @@ def train_student(config: StudentConfig) -> dict[str, object]:
     if config.limit is not None:
         mos_set = mos_set.take(np.arange(len(mos_set)) < config.limit)
         photos = photos[: config.limit]
+    check_photos(mos_set.paths)
+    check_photos(photos, reduced)
     student = Student()
     trunk = FrozenTrunk(StudentFeatures())
     opinions = opinions_of(mos_set, trunk, config.cache)

@@ -33,6 +33,7 @@ from distill.student import INPUT_SPEC, load_tensors, save_tensors
 from distill.teacher import Teacher, TeacherConfig, load_teacher
 from distill.teacher_models import TeacherError
 from distill.trainer import TrainerConfig, train
+from distill.training_photos import check_photos
 
 _WEIGHTS = "teacher.safetensors"
 
@@ -96,9 +97,10 @@ def train_teacher(config: TeacherRunConfig) -> dict[str, object]:
     """Train, write ``teacher.safetensors`` into the run's folder, and return its validation figures.
 
     Raises:
-        MosSetError: a data folder is missing, or sets and folders do not pair up.
+        MosSetError: a data folder is missing, sets and folders do not pair up, or photos cannot be read.
         TeacherError: there is no such teacher.
         RunError: the folder holds another run.
+        TrainingStopped: the run broke off.
     """
     if config.preset == "smoke":
         config = smoke(config)
@@ -113,6 +115,7 @@ def train_teacher(config: TeacherRunConfig) -> dict[str, object]:
     if config.opinion_steps.steps and not mos_sets:
         raise MosSetError("stage B needs scores: give --mos-set and --mos-folder, or --opinion-steps.steps 0 for none")
     folders = {stage: RunFolder(config.run / stage, dataclasses.asdict(config)) for stage in ("alignment", "opinions")}
+    check_photos([*photos, *(path for mos_set in mos_sets for path in mos_set.paths)])
     # Every process, and every restart, must draw the same weights where the model begins with random ones.
     torch.manual_seed(config.seed)
     teacher = load_teacher(config.teacher)
@@ -142,7 +145,11 @@ def load_trained_teacher(run: Path) -> Teacher:
     record = run / "teacher.json"
     if not record.is_file():
         raise TeacherError(f"no teacher in {run}; train one with: python -m distill teacher --run {run}")
-    teacher = load_teacher(TeacherConfig(**json.loads(record.read_text())["teacher"]))
+    try:
+        config = TeacherConfig(**json.loads(record.read_text())["teacher"])
+    except (ValueError, KeyError, TypeError):
+        raise TeacherError(f"{record} is damaged; the same python -m distill teacher writes it again") from None
+    teacher = load_teacher(config)
     load_tensors(_learnt(teacher), run / _WEIGHTS)
     return teacher.eval()
 

@@ -1,8 +1,9 @@
 """The one training loop: resumable to the bit, on one process or several, on a CPU or on GPUs.
 
 A stage is an ``Objective``: it knows its photos and its losses. The loop knows steps, rates, checkpoints and
-progress. A run that is killed at any step and started again ends with the weights of a run that was not: the
-checkpoint holds weights, their moving average, the optimizer, the sampler and every random state.
+progress. A run that breaks off at any step and is started again ends with the weights of a run that did not: the
+checkpoint holds weights, their moving average, the optimizer, the sampler and every random state. Numbers that are no
+numbers stop it before they are saved.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
 from distill.distributed import Process
-from distill.run_folder import RunFolder
+from distill.run_folder import RunError, RunFolder, TrainingStopped
 from distill.source_sampler import SourceSampler
 
 
@@ -72,6 +73,10 @@ def train(objective: Objective, config: TrainerConfig, run: RunFolder, seed: int
     """Train ``objective`` in place, going on from the run's checkpoint where there is one.
 
     On CUDA the forward pass is autocast to bfloat16, which needs no loss scaling, where the GPU has it.
+
+    Raises:
+        RunError: the run's checkpoint is damaged, of another network or of another number of processes.
+        TrainingStopped: a loss or a weight is no longer finite, or the run's folder cannot be written any more.
     """
     objective.to(process.device)
     parallel = DistributedDataParallel(objective, find_unused_parameters=True) if process.world > 1 else objective
@@ -84,6 +89,7 @@ def train(objective: Objective, config: TrainerConfig, run: RunFolder, seed: int
 
     start = 0
     if (state := run.load_checkpoint()) is not None:
+        _check_fit(state, learnt, process, run)
         start = state["step"]
         with torch.no_grad():
             for name, parameter in learnt.items():
@@ -108,6 +114,7 @@ def train(objective: Objective, config: TrainerConfig, run: RunFolder, seed: int
         with torch.autocast(process.device.type, torch.bfloat16, enabled=half):
             losses = parallel(batch)
         loss = sum(losses.values())
+        _check_finite(losses, step + 1, run)
         loss.backward()
         optimizer.step()
         schedule.step()
@@ -119,10 +126,13 @@ def train(objective: Objective, config: TrainerConfig, run: RunFolder, seed: int
             run.log(done, {"loss": loss.item(), **metrics})
             bar.set_postfix_str(f"loss {loss.item():.4f}")
         if done % config.every == 0 or done == config.steps:
-            states = process.gather(_random_state())
+            # A large gradient may spoil the weights of a step whose losses were sound.
+            _check_finite(learnt, done, run)
             if process.rank == 0:
                 objective.eval()
                 run.log(done, objective.validate())
+            states = process.gather(_random_state())
+            if process.rank == 0:
                 weights = {name: parameter.detach().cpu() for name, parameter in learnt.items()}
                 parts = {"optimizer": optimizer, "schedule": schedule, "sampler": sampler}
                 run.save_checkpoint(
@@ -141,6 +151,27 @@ def _share_of_rate(step: int, steps: int) -> float:
     if step < warmup:
         return (step + 1) / warmup
     return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
+
+
+def _check_finite(tensors: dict[str, torch.Tensor], step: int, run: RunFolder) -> None:
+    spoilt = [name for name, tensor in tensors.items() if not tensor.isfinite().all()]
+    if spoilt:
+        raise TrainingStopped(
+            f"{run.folder}, step {step}: {', '.join(spoilt[:5])} {'is' if len(spoilt) == 1 else 'are'} not finite. "
+            "Nothing of this step is kept and the last checkpoint is whole; the same command would come to the same "
+            "step: give a smaller rate and another --run"
+        )
+
+
+def _check_fit(state: dict[str, object], learnt: dict[str, torch.Tensor], process: Process, run: RunFolder) -> None:
+    shapes = {name: tensor.shape for name, tensor in learnt.items()}
+    if {name: tensor.shape for name, tensor in state.get("weights", {}).items()} != shapes:
+        raise RunError(f"{run.folder}/checkpoint.pt holds another network; give another --run, or delete the file")
+    if len(state["random"]) != process.world:
+        raise RunError(
+            f"{run.folder}/checkpoint.pt was saved by {len(state['random'])} processes and cannot go on with "
+            f"{process.world}: start as many, or give another --run"
+        )
 
 
 def _seed(seed: int) -> None:

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from distill.degradations import DEGRADATIONS, KINDS
-from distill.degraded_photos import CLEAN, Rung, attribute_targets, ladders, pristine_photos, render
+from distill.degraded_photos import CLEAN, Rung, attribute_targets, ladders, pristine_photos, reduced, render
 from distill.mos_sets import MosSetError
 from distill.student import ATTRIBUTES, INPUT_SPEC
 
@@ -42,6 +42,12 @@ def test_a_rung_renders_to_the_students_input_and_a_harder_one_lies_farther_from
     )
     assert clean.shape == INPUT_SPEC.shape
     assert 0 < np.square(mild - clean).mean() < np.square(hard - clean).mean()
+
+
+def test_a_photo_too_narrow_to_be_degraded_is_named_by_what_checks_it_before_training(tmp_path: Path) -> None:
+    Image.new("RGB", (2000, 100)).save(tmp_path / "strip.png")
+    with pytest.raises(MosSetError, match=r"strip\.png: 512×26 pixels .* needs 32"):
+        reduced(tmp_path / "strip.png")
 
 
 def test_a_rung_lowers_the_attribute_that_its_kind_harms_and_no_other() -> None:
