@@ -45,8 +45,10 @@ def test_without_rounding_the_prepared_graph_is_the_student(
 ) -> None:
     with without_rounding(calibrated), torch.no_grad():
         for views in inputs[:2]:
-            for ours, theirs in zip(calibrated(views), student(views)):
-                assert torch.allclose(ours, theirs, atol=1e-4)
+            (quality, score_map), (wanted, wanted_map) = calibrated(views), student(views)
+            assert torch.allclose(quality, wanted, atol=1e-4)
+            # The map also sees the frame, where the moved input pads with a value 1/255 away from the float student's.
+            assert torch.allclose(score_map, wanted_map, atol=1e-3)
 
 
 def test_the_student_shares_no_tensor_with_its_prepared_graph(student: Student, calibrated: Prepared) -> None:

@@ -29,6 +29,7 @@ def arguments(
     student = tmp_path / "student.safetensors"
     student.write_bytes(b"tiny")
     monkeypatch.setitem(networks.NETWORKS, "lite0", lambda path: TinyStudent().eval())
+    monkeypatch.setitem(networks.FLOAT_LAYERS, "lite0", ())
     flags = {"images": folder, "mos": folder / "mos.csv", "student": student, "out": tmp_path / "int8.safetensors"}
     sizes = {"calibration": 4, "tuning": 24, "validation": 10, "qat.steps": 1}
     return [part for name, value in (flags | sizes).items() for part in (f"--{name}", str(value))]
