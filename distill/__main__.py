@@ -9,6 +9,7 @@ import tyro
 from pocketiqa.errors import one_line
 
 from distill.ablation import AblationConfig, measure_ablation
+from distill.consistency import ConsistencyConfig, measure_consistency
 from distill.input_policy import InputPolicyConfig, measure_input_policies
 from distill.leave_one_out import LeaveOneOutConfig, leave_one_source_out
 from distill.run_folder import TrainingStopped
@@ -20,6 +21,7 @@ _COMMANDS = {
     "student": (StudentConfig, lambda config: json.dumps(train_student(config)["validation"], indent=2)),
     "ablation": (AblationConfig, measure_ablation),
     "leave-one-out": (LeaveOneOutConfig, leave_one_source_out),
+    "consistency": (ConsistencyConfig, measure_consistency),
     "input-policy": (InputPolicyConfig, measure_input_policies),
 }
 
