@@ -33,7 +33,7 @@ class QatConfig:
         seed: of the order of photos.
     """
 
-    steps: int = 100
+    steps: int = 40
     photos_per_step: int = 4
     rate: float = 2e-5
     map_weight: float = 0.1
