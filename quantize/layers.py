@@ -10,19 +10,25 @@ import torch
 from torchao.quantization.pt2e import FakeQuantizeBase
 
 from quantize.prepare import Prepared, fake_quantizers, set_rounding
-from quantize.quantizer import CLAMPS, module_of
+from quantize.quantizer import CLAMPS, PADS, module_of
 
-_LAYERS = {torch.ops.aten.conv2d.default, torch.ops.aten.add.Tensor, torch.ops.aten.add_.Tensor}
+_LAYERS = {
+    torch.ops.aten.conv2d.default,
+    torch.ops.aten.add.Tensor,
+    torch.ops.aten.add_.Tensor,
+    torch.ops.aten.mul.Tensor,
+    torch.ops.aten.mul_.Tensor,
+}
 
 
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """One convolution or addition of the trunk.
+    """One convolution, addition or product (a squeeze-excitation's gate) of the trunk.
 
     Attributes:
         name: dotted name of its module.
         modules: names to give to the quantizer's ``float_modules`` so that it stays float: its own and its clamp's.
-        roundings: of its weight and of its output.
+        roundings: of its weight, of its output, and of inputs that no other layer makes.
     """
 
     name: str
@@ -37,7 +43,8 @@ def layers_of(prepared: Prepared) -> list[Layer]:
         if node.target not in _LAYERS or not module_of(node).startswith("trunk."):
             continue
         clamp = next((user for user in node.users if user.target in CLAMPS), node)
-        places = [argument for argument in node.args[1:2] if _is_weight_rounding(argument)]
+        read = [source.args[0] if source.target in PADS else source for source in node.all_input_nodes]
+        places = [source for source in read if _is_own_rounding(source)]
         places += [user for user in clamp.users if user.op == "call_module"]
         roundings = [prepared.get_submodule(place.target) for place in places]
         if roundings:
@@ -57,5 +64,6 @@ def only_rounding(prepared: Prepared, roundings: list[FakeQuantizeBase]) -> Iter
         set_rounding(prepared, True)
 
 
-def _is_weight_rounding(argument: object) -> bool:
-    return isinstance(argument, torch.fx.Node) and argument.op == "call_module" and argument.args[0].op == "get_attr"
+def _is_own_rounding(node: torch.fx.Node) -> bool:
+    """Rounds a weight, or a value that comes from no other layer, such as an activation that stays float."""
+    return node.op == "call_module" and node.args[0].target not in _LAYERS | CLAMPS

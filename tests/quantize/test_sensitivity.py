@@ -6,10 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from tiny_student import TinyStudent, tiny_inputs, tuning_photos
 
+from quantize.hard_network import HardStudent
 from quantize.layers import layers_of, only_rounding
-from quantize.prepare import Prepared, fake_quantizers
+from quantize.prepare import Prepared, fake_quantizers, prepare
+from quantize.quantizer import StudentQuantizer
 from quantize.recipe import Recipe, TuningPhotos, quantize
 from quantize.sensitivity import effect, ranked_layers, sensitivity, write
 
@@ -26,8 +29,20 @@ def test_each_convolution_is_a_layer_with_its_weight_and_its_clamped_output(
 ) -> None:
     layers = layers_of(photos_and_graph[1])
     assert [layer.name for layer in layers] == ["trunk.stem.0", "trunk.stages.0"]
-    assert [len(layer.roundings) for layer in layers] == [2, 2]
+    assert [len(layer.roundings) for layer in layers] == [3, 2]  # the first also rounds the photo
     assert layers[0].modules == {"trunk.stem.0", "trunk.stem.1.act"}
+
+
+@pytest.mark.parametrize("network", [TinyStudent, HardStudent])
+def test_every_rounding_belongs_to_a_layer_and_goes_with_it_to_float(network: type[torch.nn.Module]) -> None:
+    student = network().eval()
+    prepared = prepare(student)
+    layers = layers_of(prepared)
+    owned = {id(rounding) for layer in layers for rounding in layer.roundings}
+    assert [name for name, rounding in fake_quantizers(prepared) if id(rounding) not in owned] == []
+    modules = frozenset().union(*(layer.modules for layer in layers))
+    with pytest.raises(RuntimeError, match="annotated nothing"):
+        prepare(student, StudentQuantizer(modules))
 
 
 def test_without_any_rounding_there_is_no_error_and_afterwards_all_round_again(
