@@ -82,16 +82,16 @@ def load_prepared(student: Student, path: Path, student_sha256: str) -> Prepared
 
 def places(prepared: Prepared) -> dict[str, FakeQuantizeBase]:
     """Every rounding in the graph by what it rounds: a weight's name, or a module's name and its operator."""
-    modules = dict(prepared.named_modules())
     found = {}
     for node in prepared.graph.nodes:
-        if node.op == "call_module" and isinstance(modules[node.target], FakeQuantizeBase):
+        # By its own name: operators may share one rounding, which a list of modules would give once.
+        if node.op == "call_module" and isinstance(prepared.get_submodule(node.target), FakeQuantizeBase):
             rounded = node.args[0]
             if rounded.op == "call_function":
                 label = f"{module_of(rounded)}.{rounded.target.overloadpacket.__name__.rstrip('_')}"
             else:
                 label = str(rounded.target)
-            found[label] = modules[node.target]
+            found[label] = prepared.get_submodule(node.target)
     return found
 
 

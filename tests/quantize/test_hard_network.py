@@ -9,6 +9,8 @@ import torch
 
 from distill.student import save_tensors
 from quantize.hard_network import HardStudent, load_hard_student
+from quantize.prepare import fake_quantizers, prepare
+from quantize.state import places
 
 
 def test_it_has_the_students_signature_and_survives_its_file(tmp_path: Path) -> None:
@@ -24,6 +26,13 @@ def test_it_has_the_students_signature_and_survives_its_file(tmp_path: Path) -> 
         quality, quality_map = loaded(views)
         assert torch.allclose(quality, network(views)[0], atol=1e-5)
     assert quality.shape == (1, 7) and quality_map.shape == (1, 10, 10)
+
+
+def test_a_rounding_that_two_operators_share_is_kept_for_both() -> None:
+    prepared = prepare(HardStudent().eval())
+    rounded = {node.target for node in prepared.graph.nodes if node.op == "call_module"}
+    assert len(rounded) > len(list(fake_quantizers(prepared))), "nothing is shared any more: this test shows nothing"
+    assert {id(place) for place in places(prepared).values()} == {id(place) for _, place in fake_quantizers(prepared)}
 
 
 def test_a_missing_network_is_answered_with_the_command_that_trains_one(tmp_path: Path) -> None:
