@@ -2,7 +2,8 @@
 
 As ``quantize_with_accuracy_control`` in NNCF does it (Kozlov et al., "Neural Network Compression Framework for fast
 model inference", 2020), which PT2E has nowhere. Layers are ranked once by the error that each makes alone; how many
-of them have to go is found by doubling and halving, on photos that the figures are not measured on.
+of them have to go is found by doubling and halving, on photos that the trials did not learn from and that the figures
+are not measured on.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from quantize.quantize_student import Subject
 
 # Photos that rank the layers, and photos on which a number of float layers is tried.
-_RANKING = 16
+_RANKING = 8
 _TRIAL = 200
 
 
@@ -57,20 +58,20 @@ def within_max_drop(
     rows = np.linspace(0, len(subject.photos.calibration) - 1, _RANKING).astype(int)
     few = subject.photos.calibration.take(rows)
     layers = ranked_layers(prepared, few, subject.program.quality(few, "ranking: float"))
-    trial = _trial_photos(subject)
+    learning, trial = _apart(subject.photos)
 
-    def revert(count: int) -> tuple[Prepared, Lowered, frozenset[str]]:
+    def revert(count: int, photos: TuningPhotos) -> tuple[Prepared, Lowered, frozenset[str]]:
         modules = recipe.float_modules.union(*(layer.modules for layer in layers[:count]))
         own = dataclasses.replace(plain, float_modules=modules)
-        reverted = quantize(subject.student, subject.photos, own, f"{count} float layers")
+        reverted = quantize(subject.student, photos, own, f"{count} float layers")
         return reverted, lower(convert(reverted)), modules
 
     def suffices(count: int) -> bool:
-        scores = revert(count)[1].quality(trial.inputs, f"{count} float layers: trial")[:, 0]
+        scores = revert(count, learning)[1].quality(trial.inputs, f"{count} float layers: trial")[:, 0]
         return drop(measure(trial.targets[:, 0], scores)) <= max_drop
 
     count = fewest(suffices, len(layers) - 1)
-    reverted, lowered, modules = revert(count)
+    reverted, lowered, modules = revert(count, subject.photos)
     figures = subject.judge(lowered, f"{count} float layers")
     int8 = lower(convert(prepared))
     ratio = latency_ratio(lowered, int8, subject.validation)
@@ -93,11 +94,15 @@ def drop(figures: Figures) -> float:
     return max(1 - figures.srcc, figures.mos_drop or 0.0)
 
 
-def _trial_photos(subject: Subject) -> TuningPhotos:
-    """Every k-th of the photos to tune on."""
-    photos = subject.photos
-    rows = range(0, len(photos.inputs), max(1, len(photos.inputs) // _TRIAL))
-    return TuningPhotos(photos.inputs.take(rows), photos.targets[list(rows)], photos.calibration)
+def _apart(photos: TuningPhotos) -> tuple[TuningPhotos, TuningPhotos]:
+    """Photos to learn from and others to try on: heads are at their best on the photos that they were fitted to."""
+    n = len(photos.inputs)
+    tried = np.arange(n) % max(3, n // _TRIAL) == 0
+    learning, trial = (
+        TuningPhotos(photos.inputs.take(np.flatnonzero(rows).tolist()), photos.targets[rows], photos.calibration)
+        for rows in (~tried, tried)
+    )
+    return learning, trial
 
 
 def fewest(suffices: Callable[[int], bool], most: int) -> int:

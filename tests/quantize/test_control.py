@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from quantize.control import drop, fewest
+from quantize.calibration import Inputs
+from quantize.control import _apart, drop, fewest
 from quantize.figures import Figures
+from quantize.recipe import TuningPhotos
 
 
 @pytest.mark.parametrize("enough", range(1, 51))
@@ -22,6 +25,15 @@ def test_the_fewest_layers_that_suffice_are_found_in_few_trials(enough: int) -> 
 
 def test_all_layers_are_reverted_when_fewer_do_not_suffice() -> None:
     assert fewest(lambda count: False, 7) == 7
+
+
+@pytest.mark.parametrize("count", [24, 300, 1000])
+def test_a_trial_is_judged_on_photos_that_it_did_not_learn_from(count: int) -> None:
+    inputs = Inputs(np.zeros((count, 2, 3, 1, 1), dtype=np.uint8))
+    learning, trial = _apart(TuningPhotos(inputs, np.arange(count, dtype=float)[:, None], inputs.take([0])))
+    assert not set(learning.targets[:, 0]) & set(trial.targets[:, 0])
+    assert len(learning.inputs) + len(trial.inputs) == count
+    assert len(trial.inputs) <= len(learning.inputs)
 
 
 def test_the_drop_is_the_larger_of_the_two_losses() -> None:
