@@ -30,7 +30,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Buil
     """The one build of the suite, judged on three photographs' copies and one input of noise."""
     out = tmp_path_factory.mktemp("dist") / "bundle"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(building, "golden_photos", lambda: [photo for photo in golden_photos() if photo.name.startswith(SHOWN)])
+        shown = [photo for photo in golden_photos() if photo.name.startswith(SHOWN)]
+        patch.setattr(building, "golden_photos", lambda: shown)
         patch.setattr(building, "_NOISE", 1)
         yield out, build(BuildConfig(out=out, skip=ELSEWHERE))
 
