@@ -20,8 +20,8 @@ from mobile_export.embed import embed
 from mobile_export.golden import golden_photos
 from mobile_export.ladder import BrokenRung, Ladder
 
-# Each of these is verified on the small student, by the same functions; a build of everything takes minutes.
 SHOWN = ("coffee", "flower", "rocket")  # the photographs that the report and the golden inputs need
+# Each of these is verified on the small student, by the same functions; a build of everything takes minutes.
 ELSEWHERE = ("fp16", "vulkan", "coreml_fp16", "coreml_w8a8", "coreml_palettized", "coreml_pte")
 
 
