@@ -46,17 +46,16 @@ WIDTH = LOCAL_WIDTH + EARLY_WIDTH
 
 
 class Trunk(nn.Module):
-    """EfficientNet-Lite0's stages, without the layers after them."""
+    """The stem and the stages of a network of timm's EfficientNet family, without the layers after them."""
 
-    def __init__(self, pretrained: bool = True) -> None:
+    def __init__(self, network: nn.Module) -> None:
         super().__init__()
-        network = make_batchnorm_quantization_safe(lite0_backbone(pretrained))
         self.mean = IMAGENET_MEAN
         self.stem = nn.Sequential(network.conv_stem, network.bn1)
         self.stages = network.blocks
 
     def forward(self, views: torch.Tensor) -> list[torch.Tensor]:
-        """Seven maps of V×C×h×w for ``views`` of V×3×H×W in [0, 1]."""
+        """One map a stage, V×C×h×w, for ``views`` of V×3×H×W in [0, 1]."""
         hidden = self.stem((views - self.mean) / IMAGENET_STD)
         maps = []
         for stage in self.stages:
@@ -135,7 +134,7 @@ class Student(nn.Module):
 
     def __init__(self, pretrained: bool = True) -> None:
         super().__init__()
-        self.trunk = Trunk(pretrained)
+        self.trunk = Trunk(make_batchnorm_quantization_safe(lite0_backbone(pretrained)))
         self.pool = Pool()
         self.heads = Heads()
 

@@ -19,33 +19,13 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from distill.backbone import IMAGENET_MEAN, IMAGENET_STD, make_batchnorm_quantization_safe
-from distill.student import INPUT_SPEC, OUTPUTS, load_tensors, save_tensors, spatial_mean
+from distill.backbone import make_batchnorm_quantization_safe
+from distill.student import INPUT_SPEC, OUTPUTS, Trunk, load_tensors, save_tensors, spatial_mean
 from quantize.calibration import clean, load_inputs, photos_below, read_mos, split_photos
 
 _ARCHITECTURE = "tf_mobilenetv3_small_100"
 _STAGES = (16, 24, 40, 48, 96, 576)
 _VIEWS = len(INPUT_SPEC.views)
-
-
-class HardTrunk(nn.Module):
-    """MobileNetV3's stages; the last one is 576 channels at 1/32 of the input."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        network = timm.create_model(_ARCHITECTURE, pretrained=False)
-        self.mean = IMAGENET_MEAN
-        self.stem = nn.Sequential(network.conv_stem, network.bn1)
-        self.stages = network.blocks
-
-    def forward(self, views: torch.Tensor) -> list[torch.Tensor]:
-        """Six maps of V×C×h×w for ``views`` of V×3×H×W in [0, 1]."""
-        hidden = self.stem((views - self.mean) / IMAGENET_STD)
-        maps = []
-        for stage in self.stages:
-            hidden = stage(hidden)
-            maps.append(hidden)
-        return maps
 
 
 class HardHeads(nn.Module):
@@ -70,7 +50,7 @@ class HardStudent(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.trunk = HardTrunk()
+        self.trunk = Trunk(timm.create_model(_ARCHITECTURE, pretrained=False))
         self.heads = HardHeads()
 
     def forward(self, views: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
