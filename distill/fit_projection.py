@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch.nn.functional import normalize
 
@@ -55,7 +54,7 @@ def fit_projection(
     weight = torch.randn(text.shape[1], features.shape[2], generator=generator).mul_(1e-3).requires_grad_(True)
     bias = _between_all(text).requires_grad_(True)
     optimizer = torch.optim.LBFGS([weight, bias], max_iter=config.iterations, line_search_fn="strong_wolfe")
-    by_source = [torch.from_numpy(np.flatnonzero(opinions.sources == name)) for name in np.unique(opinions.sources)]
+    by_source = opinions.rows_by_source()
 
     def objective() -> torch.Tensor:
         optimizer.zero_grad()

@@ -60,6 +60,10 @@ class Opinions:
         """The photos under a mask."""
         return Opinions(self.features[chosen], self.mos[chosen], self.sources[chosen])
 
+    def rows_by_source(self) -> list[torch.Tensor]:
+        """Each source's rows, int64, sources in the order of their names."""
+        return [torch.from_numpy(np.flatnonzero(self.sources == name)) for name in np.unique(self.sources)]
+
 
 @dataclass(frozen=True)
 class Ladders:
@@ -107,7 +111,7 @@ def fit_heads(
         history_size=20,
         line_search_fn="strong_wolfe",
     )
-    by_source = [torch.from_numpy(np.flatnonzero(opinions.sources == name)) for name in names]
+    by_source = opinions.rows_by_source()
 
     def objective() -> torch.Tensor:
         optimizer.zero_grad()

@@ -16,10 +16,10 @@ Why this shape (the measurements are in ``distill/README.md``):
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import torch
+from pocketiqa.files import atomic_file
 from pocketiqa.preprocess import PreprocessSpec
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
@@ -168,9 +168,8 @@ def save_tensors(tensors: dict[str, torch.Tensor], path: Path, metadata: dict[st
     path.parent.mkdir(parents=True, exist_ok=True)
     # Cloned, because a graph may share one tensor between names and safetensors stores each name's own.
     own = {name: tensor.detach().clone().contiguous() for name, tensor in tensors.items()}
-    partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(save(own, metadata))
-    os.replace(partial, path)
+    with atomic_file(path, "wb") as file:
+        file.write(save(own, metadata))
 
 
 def load_tensors(module: nn.Module, path: Path) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from pocketiqa.files import sha256_of
 
+from distill.degraded_photos import Rung
 from distill.student import SHIPPED_STUDENT
 from quantize.calibration import (
     Inputs,
@@ -81,12 +82,13 @@ class QuantizeConfig(PhotosConfig):
 
 @dataclass(frozen=True)
 class Subject:
-    """A float student, its photos and its scores for them."""
+    """A float student, its photos and its scores for them; ``rungs`` are what ``validation`` holds."""
 
     student: torch.nn.Module
     program: Lowered
     split: PhotoSplit
     photos: TuningPhotos
+    rungs: list[Rung]
     validation: Inputs
     reference: np.ndarray
     mos: np.ndarray | None
@@ -110,9 +112,8 @@ def load_subject(config: PhotosConfig) -> Subject:
     split = split_photos(photos_below(config.images, opinions), config.tuning, config.validation, config.seed)
     tuning_rungs = degraded_half(split.tuning, config.seed)
     tuning = load_inputs(tuning_rungs, "photos to tune on")
-    validation = load_inputs(
-        clean(split.validation) + degraded_copies(split.validation, config.seed + 1), "photos to validate"
-    )
+    rungs = clean(split.validation) + degraded_copies(split.validation, config.seed + 1)
+    validation = load_inputs(rungs, "photos to validate")
     program = lower_float(student)
     targets = program.quality(tuning, "float: scores to tune on")
     rows = stratified(targets[:, 0], config.calibration)
@@ -121,6 +122,7 @@ def load_subject(config: PhotosConfig) -> Subject:
         program=program,
         split=split,
         photos=TuningPhotos(tuning, targets, tuning.take(rows)),
+        rungs=rungs,
         validation=validation,
         reference=program.quality(validation, "float: scores")[:, 0],
         mos=None if opinions is None else np.array([opinions[path.name] for path in split.validation]),

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import base64
 import io
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import jinja2
 import numpy as np
 from PIL import Image
-from pocketiqa.files import sha256_of
+from pocketiqa.files import atomic_file, sha256_of
 from pocketiqa.preprocess import open_photo, preprocess
 
 from distill.student import INPUT_SPEC
-from quantize.calibration import Inputs, clean, degraded_copies, load_inputs
+from quantize.calibration import Inputs
 from quantize.figures import Figures, measure
 from quantize.prepare import convert
 from quantize.program import lower
@@ -64,11 +63,9 @@ def measure_robustness(config: RobustnessConfig) -> tuple[str, bool]:
     """
     subject = load_subject(config)
     int8 = lower(convert(load_prepared(subject.student, SHIPPED, sha256_of(config.student))))
-    photos = subject.split.validation
-    rungs = clean(photos) + degraded_copies(photos, config.seed + 1)
+    rungs, inputs = subject.rungs, subject.validation
     names = [f"{r.photo.name} {r.kind} {r.level}" if r.level else r.photo.name for r in rungs]
-    inputs = load_inputs(rungs, "photos")
-    extremes = extreme_photos(photos[:_EXTREMES])
+    extremes = extreme_photos(subject.split.validation[:_EXTREMES])
     reference = np.concatenate([subject.reference, subject.program.quality(extremes.inputs, "extremes: float")[:, 0]])
     candidate = np.concatenate([int8.quality(batch, "int8")[:, 0] for batch in (inputs, extremes.inputs)])
     n = len(rungs)
@@ -92,9 +89,8 @@ def measure_robustness(config: RobustnessConfig) -> tuple[str, bool]:
     ]
     page = _PAGE.render(tables=tables, worst=worst, command="python -m quantize robustness")
     config.out.parent.mkdir(parents=True, exist_ok=True)
-    partial = config.out.with_name(config.out.name + ".partial")
-    partial.write_text(page)
-    os.replace(partial, config.out)
+    with atomic_file(config.out) as file:
+        file.write(page)
     return markdown(tables), True
 
 
