@@ -87,6 +87,7 @@ def plot(record: PeersRecord, path: Path) -> None:
         xlabel="latency, times our int8 program's, measured side by side",
         ylabel="SRCC on LIVE-in-the-Wild, published",
     )
+    axes.margins(x=0.12)  # room for the names
     axes.legend(loc="lower right")
     figure.savefig(path, dpi=150)
 
