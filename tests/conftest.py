@@ -16,6 +16,11 @@ ATTRIBUTES = ["sharpness", "noise", "exposure", "contrast", "colour", "compressi
 @pytest.fixture(scope="session")
 def photos() -> dict[str, np.ndarray]:
     """Six real photographs by name, uint8 H×W×3 (about 300×450 to 512×512)."""
+    return packaged_photos()
+
+
+def packaged_photos() -> dict[str, np.ndarray]:
+    """Those of scikit-image and, where it is installed, scikit-learn."""
     skimage_data = pytest.importorskip("skimage.data")
     named = {name: getattr(skimage_data, name)() for name in ("astronaut", "coffee", "chelsea", "rocket")}
     try:

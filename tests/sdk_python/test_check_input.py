@@ -109,6 +109,17 @@ def test_another_way_to_resize_is_named(bundle: Bundle, how: Callable, word: str
     assert mistake.startswith("view whole") and word in mistake
 
 
+def test_an_unknown_mistake_is_measured_in_levels_and_a_right_view_before_it_is_not_blamed(
+    bundle: Bundle, right: np.ndarray
+) -> None:
+    wrong = right.copy()
+    wrong[1] = (wrong[1] + np.where(np.arange(wrong.shape[-1]) % 2, 0.08, 0)).clip(0, 1)
+    mistake = only_mistake(check_input(bundle, wrong, WALL))
+    assert mistake.startswith("view detail: mean |Δ| ") and "no mistake that is known here" in mistake
+    levels = float(mistake.split("|Δ| ")[1].split()[0])
+    assert levels == pytest.approx(float(np.abs(wrong[1] - right[1]).mean()) * 255, abs=0.06)
+
+
 def test_several_mistakes_are_all_named(bundle: Bundle, golden: np.ndarray) -> None:
     check = check_input(bundle, (golden[::-1, ::-1] * 255).transpose(0, 2, 3, 1))
     assert [word for word in ("channels-last", "BGR", "views", "0–255") if word not in str(check)] == []

@@ -58,11 +58,12 @@ def test_bad_photos_are_named_the_rest_is_scored_and_it_exits_1(
 
 
 def test_json_lines_name_the_runtime_in_every_row(
-    album: Path, tiny_bundle: Path, capsys: pytest.CaptureFixture
+    album: Path, tiny_bundle: Path, photos: dict, capsys: pytest.CaptureFixture
 ) -> None:
     spoil(album)
     main(["score", str(album), "--bundle", str(tiny_bundle), "--format", "jsonl", "--variant", "fp32"])
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert len(rows) == len(photos) + 3
     assert all(list(row) == [*COLUMNS, "runtime"] for row in rows)
     assert {row["runtime"].split()[0] for row in rows} <= set(installed_runtimes())
 
@@ -126,7 +127,7 @@ def test_names_with_newlines_commas_and_wrong_bytes_survive_csv(
         (["score", "{album}", "--bundle", "{bundle}", "-o", "{tmp}/none/scores.csv"], "a folder that exists"),
         (["score", "{album}", "--bundle", "{bundle}", "-o", "{tmp}"], "name a file"),
         (["score", "{album}", "--bundle", "{bundle}", "-o", "{album}/coffee.jpg"], "one of the photos"),
-        (["score", "{album}", "--bundle", "{bundle}", "-o", "/dev/null"], "no regular file"),
+        (["score", "{album}", "--bundle", "{bundle}", "-o", "{tmp}/pipe"], "no regular file"),
         (["score", "{album}", "--bundle", "{long}"], "not a folder"),
         (["inspect", "{tmp}/none.pte"], "cannot be read"),
         (["inspect", "{long}"], "cannot be read"),
@@ -151,6 +152,7 @@ def test_a_mistake_is_one_line_and_exits_2(
     reason: str,
 ) -> None:
     (tmp_path / "hollow").mkdir()
+    os.mkfifo(tmp_path / "pipe")
     before = (album / "coffee.jpg").read_bytes()
     with open(tmp_path / "huge.pte", "wb") as file:
         file.truncate(300 * 1024**2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 
@@ -53,6 +54,14 @@ def test_differences_are_counted_from_reference_to_candidate() -> None:
     assert report.worst[0] == ("c", 0.3, 0.5)
     assert report.unique_share == pytest.approx(2 / 3)
     assert "c" in str(report) and "SRCC" in str(report)
+
+
+def test_a_report_as_a_dictionary_is_its_fields_with_cases_by_name() -> None:
+    report = compare([0.1, 0.2, 0.3], [0.2, 0.2, 0.5], ["a", "b", "c"])
+    found = report.to_dict()
+    assert set(found) == {field.name for field in dataclasses.fields(report)}
+    assert found["worst"][0] == {"name": "c", "reference": 0.3, "candidate": 0.5}
+    assert found["n"] == 3 and found["max_abs"] == report.max_abs
 
 
 def test_few_photos_are_judged_by_their_differences_only() -> None:

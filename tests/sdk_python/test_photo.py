@@ -59,7 +59,13 @@ def test_wide_pixels_are_scaled_from_the_range_they_fill(
 ) -> None:
     grey = np.asarray(coffee.convert("L"))
     image = Image.fromarray((grey.astype(np.float64) * scale).astype(dtype))
-    assert np.abs(pixels(to_rgb(image))[..., 0] - grey).max() <= 1
+    assert np.array_equal(pixels(to_rgb(image))[..., 0], grey)
+
+
+def test_values_between_two_levels_are_rounded_and_what_is_below_black_is_black() -> None:
+    values = np.array([[0.4, 0.6, 99.5], [-3.0, 254.6, 255.0]], np.float32)
+    grey = pixels(to_rgb(Image.fromarray(values.repeat(20, 0).repeat(20, 1))))[..., 0]
+    assert grey[::20, ::20].tolist() == [[0, 1, 100], [0, 255, 255]]
 
 
 def test_integers_beyond_16_bits_are_scaled_from_32_bits() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import multiprocessing
 import os
@@ -33,7 +34,9 @@ def test_a_result_has_a_score_named_attributes_a_map_and_its_runtime(
     assert list(result.attributes) == ["sharpness", "noise", "exposure", "contrast", "colour", "compression"]
     assert result.map.shape == (2, 2) and result.map.dtype == np.float32
     assert result.runtime == scorer.runtime_name
-    assert json.loads(json.dumps(result.to_dict()))["score"] == result.score
+    found = json.loads(json.dumps(result.to_dict()))
+    assert found["score"] == result.score and found["map"] == result.map.tolist()
+    assert dataclasses.replace(result, map=None).to_dict()["map"] is None
 
 
 def test_different_photos_get_different_scores(scorer: Scorer, photos: dict[str, np.ndarray]) -> None:

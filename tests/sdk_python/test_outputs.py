@@ -1,0 +1,46 @@
+"""What each form of output writes, to the character."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+from pocketiqa.outputs import row_writer
+from pocketiqa.scorer import Result
+
+SCORED = Result(
+    score=0.123456789, attributes={"sharpness": 0.5, "noise": 1.0}, map=None, path="a.jpg", error=None, runtime="r 1"
+)
+FAILED = Result(score=None, attributes={}, map=None, path="b\nc.jpg", error="no\nphoto", runtime="r 1")
+
+
+def written(style: str, longest_path: int = 10) -> str:
+    file = io.StringIO()
+    write = row_writer(file, style, ("sharpness", "noise"), longest_path)
+    for result in (SCORED, FAILED):
+        write(result)
+    return file.getvalue()
+
+
+def test_csv_has_six_decimals_and_nothing_where_there_is_no_score() -> None:
+    assert written("csv").splitlines()[:2] == ["path,score,sharpness,noise,error", "a.jpg,0.123457,0.500000,1.000000,"]
+    assert written("csv").endswith('"b\nc.jpg",,,,"no\nphoto"\n') and "\r" not in written("csv")
+
+
+def test_a_json_line_holds_the_whole_number_and_null_where_there_is_none() -> None:
+    first, second = map(json.loads, written("jsonl").splitlines())
+    assert first == {
+        "path": "a.jpg", "score": 0.123456789, "sharpness": 0.5, "noise": 1.0, "error": None, "runtime": "r 1",
+    }  # fmt: skip
+    assert second == {
+        "path": "b\nc.jpg", "score": None, "sharpness": None, "noise": None, "error": "no\nphoto", "runtime": "r 1",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("longest", "width"), [(1, 4), (10, 10), (60, 60), (500, 60)])
+def test_the_table_aligns_numbers_and_keeps_a_row_to_a_line(longest: int, width: int) -> None:
+    header, first, second = written("table", longest).splitlines()
+    assert header == "path".ljust(width) + "     score  sharpness     noise  error"
+    assert first == "a.jpg".ljust(width) + "  0.123457   0.500000  1.000000"
+    assert second.startswith("b") and second.endswith("photo")
