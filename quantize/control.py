@@ -55,9 +55,8 @@ def within_max_drop(
     if drop(figures) <= max_drop:
         return Outcome(prepared, figures, frozenset(), True, [_verdict(figures, max_drop, 0), "float layers: none"])
     plain = dataclasses.replace(recipe, fine_tuning=None)
-    rows = np.linspace(0, len(subject.photos.calibration) - 1, _RANKING).astype(int)
-    few = subject.photos.calibration.take(rows)
-    layers = ranked_layers(prepared, few, subject.program.quality(few, "ranking: float"))
+    rows = np.linspace(0, len(subject.photos.inputs) - 1, _RANKING).astype(int).tolist()
+    layers = ranked_layers(subject.student, subject.photos, recipe, rows)
     learning, trial = _apart(subject.photos)
 
     def revert(count: int, photos: TuningPhotos) -> tuple[Prepared, Lowered, frozenset[str]]:
@@ -66,9 +65,12 @@ def within_max_drop(
         reverted = quantize(subject.student, photos, own, f"{count} float layers")
         return reverted, lower(convert(reverted)), modules
 
+    tried: dict[int, float] = {}
+
     def suffices(count: int) -> bool:
         scores = revert(count, learning)[1].quality(trial.inputs, f"{count} float layers: trial")[:, 0]
-        return drop(measure(trial.targets[:, 0], scores)) <= max_drop
+        tried[count] = measure(trial.targets[:, 0], scores).srcc
+        return 1 - tried[count] <= max_drop
 
     count = fewest(suffices, len(layers) - 1)
     reverted, lowered, modules = revert(count, subject.photos)
@@ -82,6 +84,8 @@ def within_max_drop(
         drop(figures) <= max_drop,
         [
             _verdict(figures, max_drop, count),
+            f"tried (float layers: SRCC to float on {len(trial.inputs)} photos): "
+            + ", ".join(f"{number}: {srcc:.4f}" for number, srcc in sorted(tried.items())),
             "float layers: " + ", ".join(layer.name for layer in layers[:count]),
             f"price: {len(int8.buffer) / 1e6:.2f} MB → {len(lowered.buffer) / 1e6:.2f} MB, {ratio:.2f} times as long "
             f"as int8 alone (runs in turns), {lowered.subgraphs} delegated subgraph(s)",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import matplotlib
@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from quantize.layers import Layer, layers_of, only_rounding
 from quantize.prepare import Prepared, fake_quantizers
+from quantize.recipe import Recipe, TuningPhotos, quantize
 from quantize.refit_heads import logit
 
 matplotlib.use("Agg")
@@ -32,11 +33,13 @@ class Effect:
         sqnr: of the logits about their means, in dB: signal variance over squared error.
         srcc: rank correlation of the score with the float one.
         mean_abs: mean |Δ| of the score.
+        deviation: standard deviation of Δ.
     """
 
     sqnr: float
     srcc: float
     mean_abs: float
+    deviation: float
 
 
 @dataclass(frozen=True)
@@ -68,10 +71,23 @@ def sensitivity(prepared: Prepared, inputs: Sequence[torch.Tensor], reference: n
     return sorted(rows, key=lambda row: -row.alone_int8.mean_abs)
 
 
-def ranked_layers(prepared: Prepared, inputs: Sequence[torch.Tensor], reference: np.ndarray) -> list[Layer]:
-    """Layers by the error of the score that each makes alone in int8, the worst first."""
+def ranked_layers(student: torch.nn.Module, photos: TuningPhotos, recipe: Recipe, rows: Sequence[int]) -> list[Layer]:
+    """Layers by the error of the score that each makes alone in int8, the worst first.
+
+    By its deviation: a constant error is what refitted heads take back. The layers are those of a graph of their own,
+    rounded to nearest and with the student's own heads: heads that were fitted to int8 would call a float layer wrong.
+
+    Args:
+        student: the float student.
+        photos: calibrate the graph.
+        recipe: which layers stay float, and the observer.
+        rows: positions of the photos that judge.
+    """
+    plain = replace(recipe, weights="nearest", heads="kept", fine_tuning=None)
+    prepared = quantize(student, photos, plain, "ranking")
+    inputs, reference = photos.inputs.take(rows), photos.targets[rows]
     layers = tqdm(layers_of(prepared), desc="ranking layers", mininterval=5)
-    errors = {layer: effect(prepared, inputs, reference, layer.roundings).mean_abs for layer in layers}
+    errors = {layer: effect(prepared, inputs, reference, layer.roundings).deviation for layer in layers}
     return sorted(errors, key=lambda layer: -errors[layer])
 
 
@@ -86,6 +102,7 @@ def effect(prepared: Prepared, inputs: Sequence[torch.Tensor], reference: np.nda
         sqnr=float(10 * np.log10(power / max(float(np.square(noise).mean()), 1e-20))),
         srcc=srcc(reference[:, 0], outputs[:, 0]),
         mean_abs=float(np.abs(outputs[:, 0] - reference[:, 0]).mean()),
+        deviation=float((outputs[:, 0] - reference[:, 0]).std()),
     )
 
 
