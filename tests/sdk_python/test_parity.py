@@ -38,6 +38,21 @@ def test_a_reversed_order_flips_every_pair() -> None:
     assert flip_rate(SMOOTH, -SMOOTH) == 1
 
 
+def test_a_pair_that_is_level_in_either_column_is_no_flip_and_one_score_has_no_pairs() -> None:
+    assert flip_rate([1, 2, 3], [1, 1, 1]) == flip_rate([1, 1], [1, 2]) == flip_rate([1], [5]) == 0
+    assert flip_rate([1, 2, 3], [2, 1, 3]) == pytest.approx(1 / 3)
+
+
+def test_scores_without_names_are_named_by_position() -> None:
+    assert [case[0] for case in compare([0.1, 0.2, 0.3], [0.1, 0.5, 0.4]).worst] == ["1", "2", "0"]
+
+
+def test_a_threshold_holds_at_its_value_and_counts_from_its_number_of_photos() -> None:
+    twice = compare([0.1, 0.1, 0.2, 0.2], [0.1, 0.1, 0.2, 0.2])
+    assert twice.broken(Thresholds(least_n=4, unique_share=0.5)) == []
+    assert twice.broken(Thresholds(least_n=4, unique_share=0.6)) and not twice.broken(Thresholds(least_n=5))
+
+
 def test_a_constant_column_has_no_correlation_and_keeps_no_threshold() -> None:
     report = compare(SMOOTH, np.full(60, 0.5))
     assert math.isnan(report.srcc) and math.isnan(report.plcc) and math.isnan(report.krcc)

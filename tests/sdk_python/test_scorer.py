@@ -19,6 +19,7 @@ import pytest
 from PIL import Image
 from pocketiqa import BundleError, PhotoError, PhotoLimits, Scorer
 from pocketiqa.manifest import Manifest
+from pocketiqa.runtime import installed_runtimes, load_program
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +80,21 @@ def test_a_batch_streams_and_keeps_going_past_bad_photos(
     assert len(asked) == 3
     assert first.score == third.score and first.error is None
     assert second.score is None and second.attributes == {} and "No such file" in second.error
+
+
+def test_threads_and_runtime_reach_the_runtime_also_after_pickling(
+    tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def load(content: bytes, threads: int | None, runtime: str | None) -> object:
+        asked.append((threads, runtime))
+        return load_program(content, threads, runtime)
+
+    monkeypatch.setattr("pocketiqa.scorer.load_program", load)
+    (runtime,) = list(installed_runtimes())[:1]
+    pickle.loads(pickle.dumps(Scorer(tiny_bundle, threads=1, runtime=runtime)))
+    assert asked == [(1, runtime)] * 2
 
 
 def test_limits_are_the_scorers_to_set(tiny_bundle: Path, photos: dict[str, np.ndarray]) -> None:

@@ -12,6 +12,8 @@ from PIL import Image, ImageFilter
 from pocketiqa.errors import BundleError
 from pocketiqa.manifest import FileEntry, Manifest
 from pocketiqa.parity import Thresholds
+from pocketiqa.runtime import installed_runtimes
+from pocketiqa.scorer import Scorer
 from pocketiqa.verification import verify_bundle
 
 
@@ -29,13 +31,43 @@ def manifest_of(bundle: Path) -> dict:
     return json.loads((bundle / "manifest.json").read_bytes())
 
 
+def photos_of(bundle: Path) -> list[Path]:
+    return [bundle / name for name in manifest_of(bundle)["golden"]]
+
+
 def test_a_sound_bundle_is_sound(tiny_bundle: Path) -> None:
     found = verify_bundle(tiny_bundle)
     assert found.broken == [] and found.failed == {}
     assert set(found.golden) == {"int8", "fp32"}
     assert found.parity.n == 4 and set(found.attributes) >= {"sharpness", "noise"}
-    assert "sound" in str(found)
+    assert "sound" in str(found) and found.source == "4 golden photos"
+    assert found.runtime.split()[0] in installed_runtimes()
+    for variant, row in found.golden.items():
+        assert row["n"] == 4 and row["mean_abs"] <= row["max_abs"] <= row["bound"], variant
     json.dumps(found.to_dict(), allow_nan=False)
+
+
+def test_the_gap_of_each_attribute_is_its_mean_over_the_photos(tiny_bundle: Path) -> None:
+    int8, fp32 = (
+        [list(result.attributes.values()) for result in Scorer(tiny_bundle, variant).batch(photos_of(tiny_bundle))]
+        for variant in ("int8", "fp32")
+    )
+    gaps = np.abs(np.array(int8) - np.array(fp32)).mean(axis=0)
+    assert list(verify_bundle(tiny_bundle).attributes.values()) == pytest.approx(gaps.tolist())
+
+
+def test_a_bundle_without_a_program_for_this_machine_is_named(copy: Path) -> None:
+    manifest = Manifest.from_dict(manifest_of(copy)).subset(set())
+    manifest.write(copy / "manifest.json")
+    for path in (copy / "xnnpack").iterdir():
+        path.unlink()
+    assert verify_bundle(copy).broken == ["the bundle holds no program that runs here (int8 or fp32)"]
+
+
+def test_a_variant_without_golden_scores_is_named(copy: Path) -> None:
+    golden = {name: {"fp32": rows["fp32"]} for name, rows in manifest_of(copy)["golden"].items()}
+    rewrite(copy, golden=golden)
+    assert "int8: the manifest has no expected golden scores" in verify_bundle(copy).broken
 
 
 def test_a_changed_file_is_named_and_nothing_is_run(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
