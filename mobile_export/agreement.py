@@ -3,12 +3,15 @@
     python -m mobile_export agreement --images PHOTOS
 
 The ladder judges 24 golden photos at every build; this measures the same pairs once, on as many photos as there are.
+Packages are interpreted with float16 rounding, as phones compute; "f32" interprets the int8 one in float32, which
+shows the conversion alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +24,7 @@ from tqdm import tqdm
 
 from distill.student import INPUT_SPEC, SHIPPED_STUDENT, load_student
 from mobile_export.build import DEFAULT_OUT
-from mobile_export.mil_reference import MilProgram
+from mobile_export.mil_reference import MilProgram, Precision
 from quantize.prepare import convert
 from quantize.state import SHIPPED as SHIPPED_INT8
 from quantize.state import load_prepared
@@ -30,10 +33,12 @@ PAIRS = (
     ("eager float", "fp32 .pte"),
     ("eager float", "coreml_fp16"),
     ("converted int8", "int8 .pte"),
+    ("converted int8", "coreml_w8a8 f32"),
     ("converted int8", "coreml_w8a8"),
     ("eager float", "converted int8"),
     ("eager float", "int8 .pte"),
     ("eager float", "coreml_w8a8"),
+    ("eager float", "coreml_int8_weights"),
     ("eager float", "coreml_palettized"),
 )
 _ENDINGS = {".jpg", ".jpeg", ".png"}
@@ -77,13 +82,13 @@ def agreement_table(config: AgreementConfig) -> str:
     deviation = float(np.std(scores["eager float"]))
     lines = [
         f"n = {len(photos)} photos; the float scores' standard deviation is {deviation:.4f}",
-        f"{'reference':<16}{'candidate':<19}{'SRCC':>8}{'mean |Δ|':>11}{'max |Δ|':>10}{'mean / deviation':>18}",
+        f"{'reference':<16}{'candidate':<21}{'SRCC':>8}{'mean |Δ|':>11}{'max |Δ|':>10}{'mean / deviation':>18}",
     ]
     for reference, candidate in PAIRS:
         if candidate in scores:
             report = compare(scores[reference], scores[candidate])
             lines.append(
-                f"{reference:<16}{candidate:<19}{report.srcc:8.5f}{report.mean_abs:11.2e}{report.max_abs:10.2e}"
+                f"{reference:<16}{candidate:<21}{report.srcc:8.5f}{report.mean_abs:11.2e}{report.max_abs:10.2e}"
                 f"{report.mean_abs / deviation:18.2%}"
             )
     return "\n".join(lines)
@@ -99,9 +104,15 @@ def _runs(config: AgreementConfig) -> dict[str, Callable[[np.ndarray], np.ndarra
     for variant in ("fp32", "int8"):
         program = load_program(config.bundle / "xnnpack" / f"student_{variant}.pte", prefer="executorch")
         runs[f"{variant} .pte"] = lambda views, program=program: program.run(views)[0]
-    for variant in ("fp16", "w8a8", "palettized"):
+    for variant in ("fp16", "w8a8", "int8_weights", "palettized"):
         path = config.bundle / "coreml" / f"student_{variant}.mlpackage"
         if path.is_dir():
             package = MilProgram.read(path)
-            runs[f"coreml_{variant}"] = lambda views, p=package: p.run({"photo": views}, "float16")["quality"]
+            runs[f"coreml_{variant}"] = partial(_interpret, package, "float16")
+            if variant == "w8a8":
+                runs["coreml_w8a8 f32"] = partial(_interpret, package, "float32")
     return runs
+
+
+def _interpret(package: MilProgram, precision: Precision, views: np.ndarray) -> np.ndarray:
+    return package.run({"photo": views}, precision)["quality"]

@@ -40,10 +40,21 @@ from quantize.state import load_prepared
 NAME = "lite0"
 VERSION = "0.1.0"
 DEFAULT_OUT = Path("dist") / f"pocketiqa-{NAME}-{VERSION}"
-Skippable = Literal["int8", "fp16", "coreml_fp16", "coreml_w8a8", "coreml_palettized", "coreml_pte", "vulkan", "report"]
+Skippable = Literal[
+    "int8",
+    "fp16",
+    "coreml_fp16",
+    "coreml_w8a8",
+    "coreml_int8_weights",
+    "coreml_palettized",
+    "coreml_pte",
+    "vulkan",
+    "report",
+]
 _WHY_NOT = {
     "fp16": "its file holds float32 weights and is as large as fp32's; on Arm cores with float16 arithmetic it may be "
     "faster, which nobody measured",
+    "coreml_int8_weights": "it is no smaller than W8A8, and computes in float16; `--skip fp16 vulkan` builds it",
     "coreml_palettized": "at 8 bits it is no smaller than W8A8, and clustering and verifying it takes a minute; "
     "`--skip fp16 vulkan` builds it",
     "vulkan": "no machine of the build has Vulkan to run it; `--skip fp16` builds it, in one subgraph",
@@ -69,7 +80,7 @@ class BuildConfig:
     student: Path = SHIPPED_STUDENT
     int8: Path = SHIPPED_INT8
     out: Path = DEFAULT_OUT
-    skip: tuple[Skippable, ...] = ("fp16", "coreml_palettized", "vulkan")
+    skip: tuple[Skippable, ...] = ("fp16", "coreml_int8_weights", "coreml_palettized", "vulkan")
     torch_free_python: Path | None = None
 
 
@@ -260,10 +271,13 @@ class _Build:
             package_rungs(
                 self.ladder, "coreml_w8a8", path, converted.module(), "converted int8", bound, bounds.LAYER_INT8
             )
-        if self._wanted("coreml_palettized"):
-            path = self._package("coreml_palettized", coreml.convert_palettized, exported, _PALETTE_BITS)
-            name = "coreml_palettized (interpreted)"
-            interpreted_rung(self.ladder, name, MilProgram.read(path), "eager float", QUANTIZATION)
+        for variant, convert_to, how in (
+            ("coreml_int8_weights", coreml.convert_int8_weights, ()),
+            ("coreml_palettized", coreml.convert_palettized, (_PALETTE_BITS,)),
+        ):
+            if self._wanted(variant):
+                program = MilProgram.read(self._package(variant, convert_to, exported, *how))
+                interpreted_rung(self.ladder, f"{variant} (interpreted)", program, "eager float", QUANTIZATION)
         if self._wanted("coreml_pte"):
             self.stage("Core ML .pte")
             lowered = coreml_pte.lower_to_coreml_pte(exported, self.bundle.metadata("coreml_pte", "coreml"))

@@ -1,8 +1,8 @@
 """Writing Core ML packages, ``.mlpackage``, from exported graphs. Conversion needs no Mac; prediction does.
 
-Three recipes: float16, W8A8 (int8 weights and activations, from a converted PT2E graph) and palettized
-weights (a lookup table of 2^bits values for each layer, float16 activations). All have one input ``photo``,
-the outputs ``quality`` and ``map``, float32 at the border, and iOS 17 as oldest target.
+Four recipes: float16, W8A8 (int8 weights and activations, from a converted PT2E graph), int8 weights alone and
+palettized weights (a lookup table of 2^bits values for each layer), both with float16 activations. All have one
+input ``photo``, the outputs ``quality`` and ``map``, float32 at the border, and iOS 17 as oldest target.
 
 Two builds from one graph give the same bytes: coremltools dates its packages and names their parts at random,
 so both are rewritten after the conversion.
@@ -70,6 +70,23 @@ def convert_w8a8(converted: torch.export.ExportedProgram, metadata: dict, path: 
             "for a float graph use convert_fp16 or convert_palettized"
         )
     return _write(_convert(_with_plain_scalars(converted)), metadata, path)
+
+
+def convert_int8_weights(exported: torch.export.ExportedProgram, metadata: dict, path: Path) -> Path:
+    """Write a float graph whose convolution weights are int8, a scale for each output channel; activations float16.
+
+    The heads stay in float16, as in :func:`convert_palettized`. Otherwise as :func:`convert_fp16`.
+    """
+    model = _convert(exported)
+    with _quiet():
+        import coremltools.optimize.coreml as cto
+
+        config = cto.OptimizationConfig(
+            global_config=cto.OpLinearQuantizerConfig(mode="linear_symmetric", granularity="per_channel"),
+            op_type_configs={"linear": None},
+        )
+        model = cto.linear_quantize_weights(model, config)
+    return _write(model, metadata, path)
 
 
 def convert_palettized(exported: torch.export.ExportedProgram, metadata: dict, path: Path, bits: int) -> Path:

@@ -22,7 +22,7 @@ from mobile_export.ladder import BrokenRung, Ladder
 
 SHOWN = ("coffee", "flower", "rocket")  # the photographs that the report and the golden inputs need
 # Each of these is verified on the small student, by the same functions; a build of everything takes minutes.
-ELSEWHERE = ("fp16", "vulkan", "coreml_fp16", "coreml_w8a8", "coreml_palettized", "coreml_pte")
+ELSEWHERE = ("fp16", "vulkan", "coreml_fp16", "coreml_w8a8", "coreml_int8_weights", "coreml_palettized", "coreml_pte")
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import small_student
 import torch
 from torch import nn
 
-from mobile_export.coreml import METADATA_KEY, convert_fp16, convert_palettized, convert_w8a8
+from mobile_export.coreml import METADATA_KEY, convert_fp16, convert_int8_weights, convert_palettized, convert_w8a8
 from mobile_export.mil_reference import MilProgram
 
 pytest.importorskip("coremltools")
@@ -86,6 +86,18 @@ def test_a_build_replaces_an_older_one_and_leaves_nothing_else(
     convert_fp16(exported, METADATA, path)
     assert [file.name for file in tmp_path.iterdir()] == ["student.mlpackage"]
     assert "left over" not in {file.name for file in path.iterdir()}
+
+
+def test_int8_weights_are_multiples_of_a_scale_for_each_channel_and_spare_the_heads(
+    exported: torch.export.ExportedProgram, tmp_path: Path
+) -> None:
+    program = MilProgram.read(convert_int8_weights(exported, METADATA, tmp_path / "student.mlpackage"))
+    quantized = {name: constant for name, constant in program._constants["float32"].items() if "quantized" in name}
+    assert (128, 64, 1, 1) in {tuple(weight.shape) for weight in quantized.values()}
+    assert all(weight.ndim == 4 for weight in quantized.values())
+    for weight in quantized.values():
+        steps = weight.flatten(1) / (weight.flatten(1).abs().amax(1, keepdim=True) / 127)
+        assert (steps - steps.round()).abs().max() < 0.1  # scales are float16
 
 
 @pytest.mark.parametrize("bits", [4, 6, 8])
