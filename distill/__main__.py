@@ -10,6 +10,7 @@ from pocketiqa.errors import one_line
 
 from distill.ablation import AblationConfig, measure_ablation
 from distill.consistency import ConsistencyConfig, measure_consistency
+from distill.fine_tune import FineTuneConfig, measure_fine_tuning
 from distill.input_policy import InputPolicyConfig, measure_input_policies
 from distill.leave_one_out import LeaveOneOutConfig, leave_one_source_out
 from distill.run_folder import TrainingStopped
@@ -21,6 +22,7 @@ _COMMANDS = {
     "student": (StudentConfig, lambda config: json.dumps(train_student(config)["validation"], indent=2)),
     "ablation": (AblationConfig, measure_ablation),
     "leave-one-out": (LeaveOneOutConfig, leave_one_source_out),
+    "fine-tune": (FineTuneConfig, measure_fine_tuning),
     "consistency": (ConsistencyConfig, measure_consistency),
     "input-policy": (InputPolicyConfig, measure_input_policies),
 }

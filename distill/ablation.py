@@ -21,6 +21,7 @@ import torch
 from pocketiqa.parity import srcc
 from tqdm import tqdm
 
+from distill.consistency import falling
 from distill.degraded_photos import CLEAN, Rung, ladders, pristine_photos
 from distill.frozen_features import FrozenTrunk, StudentFeatures, opinions_of
 from distill.heads import PLAIN, Ladders, Opinions, fit_heads
@@ -180,7 +181,7 @@ def measure_ablation(config: AblationConfig) -> str:
             out = mos_set.sources == source
             linear = fit(rooms, ~out)
             score = _score(rooms(room).opinions.features[out], linear).numpy()
-            cells.append(_with_interval(score, mos_set.mos[out], config.seed))
+            cells.append(with_interval(score, mos_set.mos[out], config.seed))
             if room == "student":
                 monotone.append(_falls(held_out, _score(rooms(room).held_out, linear).numpy()))
         falls = f"{np.mean(monotone):.3f}" if monotone else "–"
@@ -211,18 +212,19 @@ def _without(whole: Ladders, held_out: np.ndarray) -> Ladders:
     return Ladders(whole.features[kept], whole.targets[kept], place[pairs])
 
 
-def _with_interval(score: np.ndarray, mos: np.ndarray, seed: int) -> str:
+def with_interval(score: np.ndarray, mos: np.ndarray, seed: int) -> str:
+    """SRCC and half its 95 % interval, bootstrapped over the n photos, as a table's cell."""
     draws = np.random.default_rng(seed).integers(0, len(mos), (_RESAMPLES, len(mos)))
     low, high = np.quantile([srcc(score[rows], mos[rows]) for rows in draws], (0.025, 0.975))
     return f"{srcc(score, mos):.3f} ± {(high - low) / 2:.3f}"
 
 
 def _falls(rungs: list[Rung], score: np.ndarray) -> float:
-    """Mean over ladders of the rank correlation of level, from the clean photo on, and falling score."""
+    """Mean monotonicity of ladders, each from the clean photo on."""
     clean = {rung.photo: value for rung, value in zip(rungs, score) if rung.kind == CLEAN}
     along: dict[tuple, dict[int, float]] = {}
     for rung, value in zip(rungs, score):
         if rung.level:
             along.setdefault((rung.photo, rung.kind), {0: clean[rung.photo]})[rung.level] = value
-    figures = [srcc(-np.array(list(ladder)), np.array(list(ladder.values()))) for ladder in along.values()]
-    return float(np.mean(figures))
+    scores = [[ladder[level] for level in sorted(ladder)] for ladder in along.values()]
+    return float(np.mean([falling(np.array(of_ladder)) for of_ladder in scores]))

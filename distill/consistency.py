@@ -104,7 +104,7 @@ def consistency(photos: list[Path], score: Scorer) -> Consistency:
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         measured = list(tqdm(pool.map(partial(_of_one, score), photos), total=len(photos), desc="photos"))
     ladders, flipped, cropped = (np.array(part) for part in zip(*measured))
-    falls = {kind: float(np.mean([_falls(of_photo[row]) for of_photo in ladders])) for row, kind in enumerate(KINDS)}
+    falls = {kind: float(np.mean([falling(of_photo[row]) for of_photo in ladders])) for row, kind in enumerate(KINDS)}
     clean, names = ladders[:, 0, 0], [photo.name for photo in photos]
     return Consistency(falls, compare(clean, flipped, names), compare(clean, cropped, names))
 
@@ -120,6 +120,7 @@ def _of_one(score: Scorer, path: Path) -> tuple[list[list[float]], float, float]
     return ladders, score(np.array(ImageOps.mirror(photo))), score(np.array(centre))
 
 
-def _falls(scores: np.ndarray) -> float:
+def falling(scores: np.ndarray) -> float:
+    """Rank correlation of level, 0 and up, and falling score; 0 where the score never moves."""
     correlation = srcc(-np.arange(len(scores)), scores)
     return 0.0 if math.isnan(correlation) else correlation

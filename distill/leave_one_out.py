@@ -71,7 +71,7 @@ def rows() -> dict[str, tuple[np.ndarray, HeadConfig]]:
     # Features are compared under one plain fit; ``ablation.py`` compares fits of the chosen features.
     chosen, default = both["means"], PLAIN
     return {
-        "last layer, whole view (the usual probe)": (last, default),
+        "last layer, whole view (the usual probe)": (usual_probe(), default),
         "last layer, both views": (both["last"], default),
         "stage means, whole view": (means, default),
         "stage means, detail view": (means + len(view), default),
@@ -82,8 +82,13 @@ def rows() -> dict[str, tuple[np.ndarray, HeadConfig]]:
         "chosen, L2 / 4": (chosen, replace(default, l2=default.l2 / 4)),
         "chosen, L2 × 4": (chosen, replace(default, l2=default.l2 * 4)),
         "chosen, MSE alone": (chosen, replace(default, plcc=0.0)),
-        "usual probe, MSE alone": (last, replace(default, plcc=0.0)),
+        "usual probe, MSE alone": (usual_probe(), replace(default, plcc=0.0)),
     }
+
+
+def usual_probe() -> np.ndarray:
+    """The columns of :class:`EveryFeature`'s two views that most probes read: the last layer, of the whole view."""
+    return np.arange(_STAGES, _STAGES + _LAST)
 
 
 def leave_one_source_out(config: LeaveOneOutConfig) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from distill.ablation import Room, _falls, _mean, _with_interval, _without, rows
+from distill.ablation import Room, _falls, _mean, _without, rows, with_interval
 from distill.degraded_photos import CLEAN, Rung
 from distill.heads import Ladders, Opinions
 
@@ -59,5 +59,5 @@ def test_an_interval_shrinks_with_more_photos() -> None:
     generator = np.random.default_rng(0)
     mos = generator.random(4000)
     score = mos + generator.normal(0, 0.2, 4000)
-    few, many = (float(_with_interval(score[:n], mos[:n], seed=0).split("± ")[1]) for n in (100, 4000))
+    few, many = (float(with_interval(score[:n], mos[:n], seed=0).split("± ")[1]) for n in (100, 4000))
     assert many < few / 3
