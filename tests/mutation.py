@@ -1,6 +1,6 @@
 """Which changes to ``pocketiqa`` would no test notice?
 
-    uv run python -m tests.mutation [--work runs/mutation] [--module parity.py]
+    uv run python -m tests.mutation [--work runs/mutation] [--module parity]
 
 Lays the package and its tests out as mutmut wants them, with the tests' tiny bundle made once, and runs mutmut in the
 SDK's own environment, without torch. It prints the mutants by module and writes every survivor's change to
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -29,9 +30,12 @@ also_copy=
     mobile_export
     tests
     pytest.ini
-{only}
 """
 _PYTEST = "[pytest]\npythonpath = .\nmarkers =\n    slow: takes more than ten seconds\n"
+_DIFFS = """import sys
+from mutmut.mutation.diff_apply import get_diff_for_mutant
+print("\\f".join(f"# {name}\\n{get_diff_for_mutant(name)}" for name in sys.argv[1:]))"""
+_TEXT = re.compile(r"""f?"[^"]*"|f?'[^']*'""")
 _CAUGHT = ("killed", "timeout", "segfault", "suspicious")
 
 
@@ -39,12 +43,12 @@ def main() -> None:
     """Parse, lay out, run, print."""
     parser = argparse.ArgumentParser(prog="python -m tests.mutation")
     parser.add_argument("--work", type=Path, default=Path("runs/mutation"), help="kept between runs")
-    parser.add_argument("--module", action="append", help="only this file of the package; may be given again")
+    parser.add_argument("--module", action="append", help="only this one; may be given again")
     parser.add_argument("--again", action="store_true", help="try the survivors of earlier runs once more")
     parser.add_argument("--children", type=int, default=os.cpu_count(), help="processes at a time")
     parser.add_argument("--python", help="an interpreter with pocketiqa, pytest, hypothesis and mutmut")
     options = parser.parse_args()
-    lay_out(options.work, options.module or [])
+    lay_out(options.work)
     environment = os.environ | {"POCKETIQA_TINY_BUNDLE": str((options.work / "tiny").resolve())}
 
     def mutmut(*arguments: str, **settings: object) -> subprocess.CompletedProcess:
@@ -60,16 +64,19 @@ def main() -> None:
     run = ("run", "--max-children", str(options.children))
     if options.again:
         mutmut(*run, *results()[1], check=True)
-    mutmut(*run, check=True)
+    mutmut(*run, *(f"pocketiqa.{module}.*" for module in options.module or []), check=True)
     states, survivors = results()
-    print(table(states))
-    with open(options.work / "survivors.diff", "w") as file:
-        for name in survivors:
-            file.write(mutmut("show", name, capture_output=True, text=True, check=True).stdout)
-    print(f"\n{len(survivors)} survivors' changes are in {options.work / 'survivors.diff'}")
+    shown = subprocess.run(
+        [*_interpreter(options.python), "-c", _DIFFS, *survivors],
+        cwd=options.work, env=environment, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    (options.work / "survivors.diff").write_text(shown.stdout)
+    diffs = dict(zip(survivors, shown.stdout.split("\f")))
+    print(table(states, {name for name, diff in diffs.items() if only_words(diff)}))
+    print(f"\nThe survivors' changes are in {options.work / 'survivors.diff'}")
 
 
-def lay_out(work: Path, modules: list[str]) -> None:
+def lay_out(work: Path) -> None:
     """Fill ``work``; what mutmut has found out there before stays."""
     sdk = CHECKOUT / "sdk_python" / "pocketiqa"
     without_bytecode = shutil.ignore_patterns("__pycache__")
@@ -79,8 +86,7 @@ def lay_out(work: Path, modules: list[str]) -> None:
     shutil.copy2(CHECKOUT / "tests" / "conftest.py", work / "tests")
     inputs = Path("mobile_export") / "golden" / "inputs"
     shutil.copytree(CHECKOUT / inputs, work / inputs, dirs_exist_ok=True)
-    only = "\n    ".join(["only_mutate=", *(f"pocketiqa/{module}" for module in modules)]) if modules else ""
-    (work / "setup.cfg").write_text(_SETTINGS.format(only=only))
+    (work / "setup.cfg").write_text(_SETTINGS)
     (work / "pytest.ini").write_text(_PYTEST)
     if not (work / "tiny").is_dir():
         from tests.conftest import packaged_photos, write_tiny_bundle
@@ -96,16 +102,26 @@ def read_states(lines: str) -> dict[str, str]:
     return {name: state for name, state in pairs if name.startswith("pocketiqa.")}
 
 
-def table(states: dict[str, str]) -> str:
-    """Markdown: mutants by module, those that a test noticed, those that none did, those that none reaches."""
+def only_words(diff: str) -> bool:
+    """Whether a change is one of a text's words, or leaves out the text of an error."""
+    before, after = (
+        [_TEXT.sub("text", line[1:]) for line in diff.splitlines() if line.startswith(sign) and line[1:2] == " "]
+        for sign in "-+"
+    )
+    return [line.replace("(None)", "(text)") for line in after] == before
+
+
+def table(states: dict[str, str], words: set[str]) -> str:
+    """Markdown: mutants by module; noticed by a test, by none, of these only words; in lines that no test reaches."""
     modules: dict[str, Counter] = {}
     for name, state in states.items():
-        modules.setdefault(name.split(".x")[0], Counter())[state] += 1
+        counts = modules.setdefault(name.split(".x")[0].removeprefix("pocketiqa."), Counter())
+        counts["noticed" if state in _CAUGHT else state] += 1
+        counts["words"] += name in words
     modules["all"] = sum(modules.values(), Counter())
-    lines = ["| module | mutants | noticed | survived | no test |", "| --- | ---: | ---: | ---: | ---: |"]
-    for name, counts in modules.items():
-        noticed = sum(counts[state] for state in _CAUGHT)
-        lines.append(f"| {name} | {counts.total()} | {noticed} | {counts['survived']} | {counts['no tests']} |")
+    columns = ("noticed", "survived", "words", "no tests", "not checked")
+    lines = ["| module | " + " | ".join(columns) + " |", "| --- |" + " ---: |" * len(columns)]
+    lines += [f"| {name} | " + " | ".join(str(counts[c]) for c in columns) + " |" for name, counts in modules.items()]
     return "\n".join(lines)
 
 

@@ -130,6 +130,12 @@ def test_what_is_no_json_object_is_refused(encoded: bytes) -> None:
         Manifest.from_json(encoded)
 
 
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
+def test_a_number_that_is_not_finite_is_refused_wherever_it_stands(number: str) -> None:
+    with pytest.raises(BundleError, match="no finite number"):
+        Manifest.from_json(b'{"notes": [' + number.encode() + b"]}")
+
+
 @pytest.mark.parametrize(
     "name",
     [

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pocketiqa import BundleError, Scorer, pack, unpack
+from pocketiqa.archive import read_member
 from pocketiqa.bundle import Bundle
 from pocketiqa.files import files_under
 from pocketiqa.inspection import inspect_bundle
@@ -21,6 +22,16 @@ from pocketiqa.verification import verify_bundle
 @pytest.fixture(scope="module")
 def packed(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return pack(tiny_bundle, tmp_path_factory.mktemp("packed") / "tiny.pocketiqa")
+
+
+@pytest.mark.parametrize("most", [0, 10, 5000])
+def test_no_more_of_a_member_is_unpacked_than_is_asked_for(packed: Path, most: int) -> None:
+    assert read_member(packed, "manifest.json", most) == members(packed)["manifest.json"][:most]
+
+
+def test_members_of_a_packed_bundle_are_files_that_their_owner_may_write(packed: Path) -> None:
+    with zipfile.ZipFile(packed) as archive:
+        assert {entry.external_attr >> 16 for entry in archive.infolist()} == {0o644}
 
 
 def members(path: Path) -> dict[str, bytes]:
