@@ -1,6 +1,6 @@
 """``python -m quantize --images DIR [--mos CSV]``: the float student to int8; see README.md in this folder.
 
-Further commands: compare, sensitivity, robustness, hard-network.
+Further commands: compare, sensitivity, robustness, traps, hard-network.
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ from quantize.hard_network import HardNetworkConfig, train_hard_network
 from quantize.quantize_student import QuantizeConfig, quantize_student
 from quantize.robustness import RobustnessConfig, measure_robustness
 from quantize.sensitivity_table import SensitivityConfig, measure_sensitivity
+from quantize.traps import TrapsConfig, measure_traps
 
 _COMMANDS = {
     "student": (QuantizeConfig, quantize_student),
     "compare": (CompareConfig, compare_recipes),
     "sensitivity": (SensitivityConfig, measure_sensitivity),
     "robustness": (RobustnessConfig, measure_robustness),
+    "traps": (TrapsConfig, measure_traps),
     "hard-network": (HardNetworkConfig, train_hard_network),
 }
 

@@ -97,11 +97,12 @@ def _pooled(block: np.ndarray) -> np.ndarray:
 
 def head_nodes(prepared: Prepared) -> list[torch.fx.Node]:
     """The heads' convolutions and linear layers."""
-    return [
-        node
-        for node in prepared.graph.nodes
-        if node.target in _HEAD_OPERATORS and module_of(node).startswith("heads.")
-    ]
+    return [node for node in prepared.graph.nodes if is_head(node)]
+
+
+def is_head(node: torch.fx.Node) -> bool:
+    """Whether a node is a convolution or a linear layer of the heads."""
+    return node.target in _HEAD_OPERATORS and module_of(node).startswith("heads.")
 
 
 def _heads(prepared: Prepared) -> tuple[list[torch.nn.Parameter], torch.nn.Parameter]:
