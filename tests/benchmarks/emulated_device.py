@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -71,6 +72,8 @@ class Command:
             stdin=subprocess.DEVNULL,
             stdout=self._files[0],
             stderr=self._files[1],
+            # Where the tests run as a shell's background job, SIGINT is ignored, and children inherit that.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
     @property
