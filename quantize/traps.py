@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from distill.backbone import TORCH_BN_EPS
 from quantize.calibration import Inputs
 from quantize.figures import measure
 from quantize.prepare import Prepared, fake_quantizers, prepare, set_observing
@@ -22,7 +23,6 @@ from quantize.quantize_student import PhotosConfig, load_subject
 from quantize.quantizer import CLAMPS, StudentQuantizer
 from quantize.refit_heads import is_head
 
-_TORCH_EPS = 1e-5
 _TIMM_EPS = 1e-3
 
 
@@ -94,7 +94,7 @@ def with_rewritten_eps(student: nn.Module) -> nn.Module:
     own = copy.deepcopy(student)
     for module in own.modules():
         if isinstance(module, nn.BatchNorm2d):
-            module.running_var -= _TIMM_EPS - _TORCH_EPS  # the student carries the difference in its variance
+            module.running_var -= _TIMM_EPS - TORCH_BN_EPS  # the student carries the difference in its variance
     return own
 
 
