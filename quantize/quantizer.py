@@ -10,14 +10,15 @@ from __future__ import annotations
 import torch
 from executorch.backends.xnnpack.quantizer.xnnpack_quantizer import XNNPACKQuantizer
 from executorch.backends.xnnpack.quantizer.xnnpack_quantizer_utils import QuantizationConfig
-from torchao.quantization.pt2e import (
-    FakeQuantize,
-    HistogramObserver,
-    MinMaxObserver,
-    MovingAverageMinMaxObserver,
-    PerChannelMinMaxObserver,
-)
+from torchao.quantization.pt2e import FakeQuantize
 from torchao.quantization.pt2e.quantizer import QuantizationAnnotation, QuantizationSpec
+
+from quantize.float16_grid import (
+    GridHistogramObserver,
+    GridMinMaxObserver,
+    GridMovingAverageObserver,
+    GridPerChannelObserver,
+)
 
 CLAMPS = {
     torch.ops.aten.relu6.default,
@@ -32,9 +33,9 @@ _SMALLEST_SCALE = 2**-12
 # What sets an activation's range: the extremes of all photos; their moving average, in which about the last twenty
 # photos count; or the range that rounds a histogram of the values with the least squared error.
 OBSERVERS = {
-    "min-max": (MinMaxObserver, {}),
-    "moving-average": (MovingAverageMinMaxObserver, {"averaging_constant": 0.05}),
-    "histogram": (HistogramObserver, {}),
+    "min-max": (GridMinMaxObserver, {}),
+    "moving-average": (GridMovingAverageObserver, {"averaging_constant": 0.05}),
+    "histogram": (GridHistogramObserver, {}),
 }
 
 
@@ -60,7 +61,7 @@ def weight_spec() -> QuantizationSpec:
         qscheme=torch.per_channel_symmetric,
         ch_axis=0,
         is_dynamic=False,
-        observer_or_fake_quant_ctr=FakeQuantize.with_args(observer=PerChannelMinMaxObserver, eps=_SMALLEST_SCALE),
+        observer_or_fake_quant_ctr=FakeQuantize.with_args(observer=GridPerChannelObserver, eps=_SMALLEST_SCALE),
     )
 
 

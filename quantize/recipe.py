@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from quantize.calibration import Inputs
 from quantize.equalization import equalize
+from quantize.float16_grid import put_parameters_on_grid
 from quantize.prepare import Prepared, prepare
 from quantize.ptq import calibrate
 from quantize.qat import QatConfig, fine_tune
@@ -75,8 +76,10 @@ def quantize(student: torch.nn.Module, photos: TuningPhotos, recipe: Recipe, tit
                 bar.update()
 
             fine_tune(prepared, reference, photos.inputs, recipe.fine_tuning, report)
+    put_parameters_on_grid(prepared)
     if recipe.heads == "refitted":
         refit_heads(prepared, photos.targets, photos.inputs, f"{title}: heads")
     elif recipe.heads == "shifted":
         shift_heads(prepared, photos.targets, photos.inputs, f"{title}: heads")
+    put_parameters_on_grid(prepared)  # again, for the heads themselves
     return prepared
