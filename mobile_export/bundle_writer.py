@@ -84,13 +84,13 @@ class BundleWriter:
         self.files[name] = FileEntry.of(self.root / name)
 
     def add_golden(self, photos: list[Path], ladder: Ladder) -> None:
-        """Copy the golden photos, with what each program scored."""
+        """Copy the golden photos, with what each program scored: float32 in the fewest digits that give it back."""
         for row, photo in enumerate(photos):
             name = f"golden/{photo.name}"
             shutil.copyfile(photo, self.path(name))
             self.add_file(name)
             self.golden[name] = {
-                variant: [round(value, 6) for value in ladder.outputs[f"{variant} .pte"][row].tolist()]
+                variant: [float(str(np.float32(value))) for value in ladder.outputs[f"{variant} .pte"][row]]
                 for variant in ("fp32", "fp16", "int8")
                 if f"{variant} .pte" in ladder.outputs
             }
