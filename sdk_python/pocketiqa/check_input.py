@@ -168,8 +168,14 @@ def _arrangements(tensor: np.ndarray, spec: PreprocessSpec) -> list[_Arrangement
 
 
 def _misfit(pixels: np.ndarray, expected: np.ndarray, stride: int = _STRIDE) -> tuple[float, np.ndarray, np.ndarray]:
-    """Share of the variance that ``pixels = slope·expected + offset`` leaves, and that line for each channel."""
-    y, x = (array[:, :, ::stride, ::stride].swapaxes(0, 1).reshape(3, -1) for array in (pixels, expected))
+    """Share of the variance that ``pixels = slope·expected + offset`` leaves, and that line for each channel, of the
+    view in which it leaves least: another may have been cut or resized so wrongly that it resembles nothing."""
+    lines = (_line(*(view[:, ::stride, ::stride].reshape(3, -1) for view in pair)) for pair in zip(pixels, expected))
+    return min(lines, key=lambda line: line[0])
+
+
+def _line(y: np.ndarray, x: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+    """As :func:`_misfit`, of one view's values, 3×n."""
     mean_x, mean_y = x.mean(1, keepdims=True), y.mean(1, keepdims=True)
     variance = ((x - mean_x) ** 2).mean(1) + 1e-9
     slope = ((x - mean_x) * (y - mean_y)).mean(1) / variance

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -41,6 +43,11 @@ def resized(bundle: Bundle, how: Callable[[Image.Image, tuple[int, int]], Image.
     view = how(Image.open(WALL).convert("RGB"), (spec.width, spec.height))
     tensor[0] = np.asarray(view, np.float32).transpose(2, 0, 1) / 255
     return tensor
+
+
+def centre_box(photo: Image.Image, width: float, height: float) -> tuple[float, float, float, float]:
+    left, top = (photo.width - width) / 2, (photo.height - height) / 2
+    return (left, top, left + width, top + height)
 
 
 def only_mistake(check: InputCheck) -> str:
@@ -107,6 +114,102 @@ def test_a_wrong_arrangement_or_range_is_named(
 def test_another_way_to_resize_is_named(bundle: Bundle, how: Callable, word: str) -> None:
     mistake = only_mistake(check_input(bundle, resized(bundle, how), WALL))
     assert mistake.startswith("view whole") and word in mistake
+
+
+@pytest.fixture(scope="module", params=["wide", "tall"])
+def photo(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wall, and it lying on its side; both shorter sides are reduced for the ``detail`` view."""
+    if request.param == "wide":
+        return WALL
+    path = tmp_path_factory.mktemp("tall") / "tall.png"
+    Image.open(WALL).convert("RGB").transpose(Image.Transpose.ROTATE_90).resize((1100, 1400)).save(path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("how", "word"),
+    [
+        (lambda photo, box, size: photo.resize(size, Image.Resampling.BICUBIC), "the whole photo, where a cut"),
+        (
+            lambda photo, box, size: photo.resize(size, box=centre_box(photo, *size)),
+            "cut at native resolution, where a reduction to 1024 comes first",
+        ),
+        (lambda photo, box, size: photo.resize(size, Image.Resampling.NEAREST, box=box), "not antialiased"),
+        (lambda photo, box, size: photo.resize(size, Image.Resampling.BOX, box=box), "resized with box"),
+    ],
+    ids=["whole", "native", "nearest", "box"],
+)
+def test_another_way_to_cut_the_detail_is_named(bundle: Bundle, photo: Path, how: Callable, word: str) -> None:
+    spec = bundle.manifest.input
+    rgb = Image.open(photo).convert("RGB")
+    scale = spec.detail_short_side / min(rgb.size)
+    box = centre_box(rgb, spec.width / scale, spec.height / scale)
+    tensor = preprocess(photo, spec).copy()
+    tensor[1] = np.asarray(how(rgb, box, (spec.width, spec.height)), np.float32).transpose(2, 0, 1) / 255
+    mistake = only_mistake(check_input(bundle, tensor, photo))
+    assert mistake.startswith("view detail") and word in mistake
+
+
+@pytest.mark.parametrize(("across", "down"), [(1.0, 0.0), (0.0, 1.0), (-0.75, 0.5)])
+def test_a_shift_is_told_in_both_directions(bundle: Bundle, photo: Path, across: float, down: float) -> None:
+    spec = bundle.manifest.input
+    rgb = Image.open(photo).convert("RGB")
+    grid = (1, 0, -across * rgb.width / spec.width, 0, 1, -down * rgb.height / spec.height)
+    moved = rgb.transform(rgb.size, Image.Transform.AFFINE, grid, Image.Resampling.BICUBIC)
+    tensor = preprocess(photo, spec).copy()
+    tensor[0] = preprocess(np.asarray(moved), spec)[0]
+    mistake = only_mistake(check_input(bundle, tensor, photo))
+    right, below = (float(part.split()[-1]) for part in re.split(" pixels to the right and | down", mistake)[:2])
+    assert (right, below) == (pytest.approx(across, abs=0.15), pytest.approx(down, abs=0.15))
+
+
+def test_what_is_left_of_a_right_tensor_is_measured_in_levels(bundle: Bundle, golden: np.ndarray) -> None:
+    noisy = golden.copy()
+    noisy[:, :, ::2] += 2 / 255
+    noisy[0, 0, 0, 0] += 4 / 255
+    check = check_input(bundle, noisy, bundle.root / "golden/coffee-noisy.jpg")
+    assert check.mean_abs == pytest.approx(1.0, abs=0.02)
+    assert check.max_abs == pytest.approx(6.0, abs=0.02)
+    assert "mean |Δ| 1.00 levels, max 6.0" in str(check)
+
+
+def test_another_range_is_told_by_its_line_and_integers_by_their_type(bundle: Bundle, golden: np.ndarray) -> None:
+    photo = bundle.root / "golden/coffee-noisy.jpg"
+    assert "about 3·x +0.25 " in only_mistake(check_input(bundle, 3 * golden + 0.25, photo))
+    levels = np.round(golden * 255).astype(np.uint8)
+    mistakes = check_input(bundle, levels, photo).mistakes
+    assert mistakes[0] == "uint8, where float32 belongs" and "0–255" in mistakes[1] and len(mistakes) == 2
+
+
+def test_an_order_and_a_resize_that_are_both_wrong_are_both_named(bundle: Bundle) -> None:
+    tensor = resized(bundle, lambda photo, size: photo.resize(size, Image.Resampling.NEAREST))
+    mistakes = check_input(bundle, tensor[:, ::-1], WALL).mistakes
+    assert len(mistakes) == 2 and "BGR" in mistakes[0] and "not antialiased" in mistakes[1]
+
+
+def test_a_bundle_without_photos_asks_for_one_and_takes_one(bundle: Bundle, right: np.ndarray) -> None:
+    bare = dataclasses.replace(bundle, manifest=dataclasses.replace(bundle.manifest, files={}, golden={}))
+    with pytest.raises(BundleError, match="--photo"):
+        check_input(bare, right)
+    assert check_input(bare, right, WALL).mistakes == []
+
+
+def test_a_pickle_in_a_npy_file_is_refused_and_not_run(bundle: Bundle, tmp_path: Path) -> None:
+    class Harmful:
+        def __reduce__(self) -> tuple:
+            return (Path.touch, (tmp_path / "was run",))
+
+    np.save(tmp_path / "x.npy", np.array([Harmful()], dtype=object), allow_pickle=True)
+    with pytest.raises(BundleError, match=r"x\.npy"):
+        read_tensor(tmp_path / "x.npy", bundle.manifest.input)
+    assert not (tmp_path / "was run").exists()
+
+
+def test_raw_bytes_are_a_tensor_of_levels(bundle: Bundle, golden: np.ndarray, tmp_path: Path) -> None:
+    spec = bundle.manifest.input
+    levels = np.round(golden * 255).astype(np.uint8)
+    levels.tofile(tmp_path / "x.bin")
+    assert np.array_equal(read_tensor(tmp_path / "x.bin", spec).reshape(spec.shape), levels)
 
 
 def test_an_unknown_mistake_is_measured_in_levels_and_a_right_view_before_it_is_not_blamed(

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pocketiqa
 import pytest
 from PIL import Image
 from pocketiqa.cli import main
@@ -172,6 +173,46 @@ def test_a_wrong_call_exits_2(arguments: list[str], capsys: pytest.CaptureFixtur
     assert caught.value.code == 2
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], ["score photos", "say what a bundle", "check a bundle", "is an app's input", "one .pocketiqa file"]),
+        ([], ["Photo quality with pocketiqa bundles", "score|inspect|verify|check-input|pack|unpack", "--version"]),
+        (["score"], ["PATH", "a photo, or a folder", "--bundle BUNDLE", "{int8,fp32}", "{table,csv,jsonl}"]),
+        (["score"], ["the bundle to score with", "-o FILE", "default: standard output", "descend into folders"]),
+        (["inspect"], ["BUNDLE|FILE.pte", "--json"]),
+        (["verify"], ["BUNDLE", "--images DIR", "on these photos", "--json", "--diagnose", "the layer that broke"]),
+        (["check-input"], ["BUNDLE TENSOR", "little-endian float32", "--photo FILE", "what it was made of"]),
+        (["pack"], ["BUNDLE FILE.pocketiqa"]),
+        (["unpack"], ["FILE.pocketiqa DIR"]),
+    ],
+)
+def test_help_names_every_argument_and_says_what_it_is(
+    arguments: list[str], words: list[str], capsys: pytest.CaptureFixture
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main([*arguments, "--help"])
+    shown = " ".join(capsys.readouterr().out.split())
+    assert caught.value.code == 0 and shown.startswith("usage: pocketiqa")
+    assert [word for word in words if word not in shown] == []
+
+
+def test_the_version_is_the_packages(capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["--version"])
+    assert caught.value.code == 0 and capsys.readouterr().out == f"pocketiqa {pocketiqa.__version__}\n"
+
+
+def test_folders_below_are_scored_on_demand(album: Path, tiny_bundle: Path, capsys: pytest.CaptureFixture) -> None:
+    (album / "below").mkdir()
+    shutil.copy(album / "coffee.jpg", album / "below" / "second.jpg")
+    for options, found in (([], False), (["--recursive"], True)):
+        assert main(["score", str(album), "--bundle", str(tiny_bundle), "--format", "csv", *options]) == 0
+        assert ("second.jpg" in capsys.readouterr().out) == found
+    assert main(["verify", str(tiny_bundle), "--images", str(album), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["parity"]["n"] == len(list(album.rglob("*.jpg")))
+
+
 def test_inspect_says_what_a_bundle_holds(tiny_bundle: Path, capsys: pytest.CaptureFixture) -> None:
     assert main(["inspect", str(tiny_bundle), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
@@ -208,6 +249,19 @@ def test_verify_of_a_sound_bundle_exits_0(
     assert found["ok"] and found["parity"]["n"] == len(list(album.iterdir()))
 
 
+def test_verify_of_a_broken_bundle_exits_1_and_says_how_to_go_on(
+    tiny_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    copy = Path(shutil.copytree(tiny_bundle, tmp_path / "copy"))
+    (copy / "golden" / "coffee.png").write_bytes(b"x")
+    assert main(["verify", str(copy), "--diagnose"]) == 1
+    shown = capsys.readouterr()
+    assert "BROKEN" in shown.out and f"python -m mobile_export diagnose --bundle {copy}" in shown.err
+    assert main(["verify", str(copy), "--json"]) == 1
+    shown = capsys.readouterr()
+    assert json.loads(shown.out)["ok"] is False and "diagnose" not in shown.err
+
+
 def test_the_installed_command_keeps_the_runtimes_chatter_to_itself(album: Path, tiny_bundle: Path) -> None:
     command = [sys.executable, "-c", "import sys; from pocketiqa.cli import main; sys.exit(main())"]
     arguments = ["score", str(album / "coffee.jpg"), "--bundle", str(tiny_bundle), "--format", "csv"]
@@ -217,12 +271,16 @@ def test_the_installed_command_keeps_the_runtimes_chatter_to_itself(album: Path,
     assert [line for line in done.stderr.splitlines() if not line.startswith("pocketiqa: ")] == []
 
 
-def test_a_bundle_is_packed_and_unpacked_by_command(tiny_bundle: Path, tmp_path: Path) -> None:
+def test_a_bundle_is_packed_and_unpacked_by_command(
+    tiny_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
     packed, folder = str(tmp_path / "tiny.pocketiqa"), str(tmp_path / "folder")
-    assert main(["pack", str(tiny_bundle), packed]) == 0
-    assert main(["inspect", packed]) == 0
-    assert main(["unpack", packed, folder]) == 0
-    assert main(["verify", folder]) == 0
+    for arguments, written in ((["pack", str(tiny_bundle), packed], packed), (["unpack", packed, folder], folder)):
+        assert main(arguments) == 0
+        shown = capsys.readouterr()
+        assert shown.out == "" and shown.err == f"pocketiqa: {written} written\n"
+        assert main(["verify", written]) == 0
+        capsys.readouterr()
 
 
 COMMAND = [sys.executable, "-c", "import sys; from pocketiqa.cli import main; sys.exit(main())"]
@@ -277,13 +335,28 @@ def test_words_of_a_hostile_manifest_cannot_steer_the_terminal(
     assert not set(capsys.readouterr().out) & {"\x1b", "\x07", "\ud800"}
 
 
-@pytest.mark.parametrize(("error", "status"), [(MemoryError(), 1), (KeyboardInterrupt(), 130), (RecursionError(), 2)])
+@pytest.mark.parametrize(
+    ("error", "status", "words"),
+    [
+        (MemoryError(), 1, "out of memory"),
+        (KeyboardInterrupt(), 130, "interrupted"),
+        (RecursionError(), 2, "the bundle's manifest is nested too deep to be real"),
+        (OSError(28, "No space left on device"), 1, "[Errno 28] No space left on device"),
+        (BrokenPipeError(), 1, None),
+    ],
+)
 def test_what_stops_a_command_is_one_line(
-    tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture, error: Exception, status: int
+    tiny_bundle: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+    error: Exception,
+    status: int,
+    words: str | None,
 ) -> None:
     def stopped(*_: object) -> None:
         raise error
 
     monkeypatch.setattr("pocketiqa.cli.inspect_bundle", stopped)
+    monkeypatch.setattr("pocketiqa.cli._give_up_stdout", lambda: None)  # this process goes on
     assert main(["inspect", str(tiny_bundle)]) == status
-    assert capsys.readouterr().err.count("\n") == 1
+    assert capsys.readouterr().err == (f"pocketiqa: {words}\n" if words else "")
