@@ -21,8 +21,6 @@ import numpy as np
 import torch
 from pocketiqa.parity import Thresholds
 
-from mobile_export.output_grid import OUTPUT_GRID
-
 # By name: torch registers these operators only when something quantizes.
 _QUANTIZE = "quantize_per_tensor"
 _DEQUANTIZE = "dequantize_per_tensor"
@@ -71,8 +69,6 @@ class Bound:
 
 
 SAME_GRAPH = Bound(max_abs=1e-4)
-# One int8 program in two runtimes: an output on a rounding border may fall to the next value of its grid.
-SAME_PROGRAM = Bound(max_abs=OUTPUT_GRID, mean_abs=1e-4)
 QUANTIZATION = Bound(mean_abs=Thresholds().mean_abs, srcc=Thresholds().srcc, on_noise=False)
 
 

@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from distill.student import INPUT_SPEC, SHIPPED_STUDENT, Student, load_student
 from mobile_export import bounds
-from mobile_export.bounds import QUANTIZATION, SAME_GRAPH, SAME_PROGRAM
+from mobile_export.bounds import QUANTIZATION, SAME_GRAPH
 from mobile_export.bundle_writer import BundleWriter
 from mobile_export.bundled_program import run_bundled_program, write_bundled_program
 from mobile_export.executorch import lower_half_to_xnnpack, lower_to_xnnpack
@@ -31,7 +31,7 @@ from mobile_export.golden import WALL, golden_photos
 from mobile_export.integration.resampling import app_input
 from mobile_export.ladder import BrokenRung, Ladder, Rung
 from mobile_export.model_card import training_record
-from mobile_export.output_grid import on_output_grid
+from mobile_export.portable_heads import with_portable_heads
 from mobile_export.report import ReportData, draw_report
 from mobile_export.torch_free import NoTorchFreeRuntime, find_python, run_torch_free
 from quantize.prepare import convert, prepare, without_rounding
@@ -198,9 +198,11 @@ class _Build:
         with torch.enable_grad():
             self.step_of_int8 = bounds.output_step(converted.module(), self.ladder.photos)
         self.stage("int8 .pte")
-        lowered = lower_to_xnnpack(on_output_grid(converted), self.bundle.metadata("int8", "xnnpack"))
-        path = self._xnnpack("int8", lowered)
-        self.ladder.rung("converted int8", "int8 .pte", bounds.same_int8_graph(self.step_of_int8))
+        portable = with_portable_heads(prepared)
+        self.ladder.step("portable heads", _eager(portable.module()))
+        self.ladder.rung("converted int8", "portable heads", SAME_GRAPH)
+        path = self._xnnpack("int8", lower_to_xnnpack(portable, self.bundle.metadata("int8", "xnnpack")))
+        self.ladder.rung("portable heads", "int8 .pte", bounds.same_int8_graph(self.step_of_int8))
         self.ladder.rung("fp32 .pte", "int8 .pte", QUANTIZATION)
         self.stage("int8 .bpte")
         self._bundled(path)
@@ -252,7 +254,7 @@ class _Build:
         rows = iter(outputs)
         step = f"int8 .pte in {runtime}"
         self.ladder.step(step, lambda _: next(rows))
-        self.ladder.rung("int8 .pte", step, SAME_PROGRAM)
+        self.ladder.rung("int8 .pte", step, SAME_GRAPH)
 
     def _coreml(
         self, exported: torch.export.ExportedProgram, converted: torch.export.ExportedProgram | None, half: bounds.Bound

@@ -27,8 +27,8 @@ from benchmarks.record import PerfRecord
 
 pytestmark = pytest.mark.device
 
-# The tests' tiny program has float heads and no output grid, and processors sum floats in different order. A wrong int8
-# kernel is off by 1e-2.
+# The tests' tiny program ends in a matrix product and a sigmoid, which each processor computes in its own way. A wrong
+# int8 kernel is off by 1e-2.
 LAST_PLACES = 5e-6
 GOLDEN_PHOTOS = 2
 CHECKOUT = Path(__file__).parents[2]
