@@ -26,7 +26,7 @@ def test_the_written_sigmoid_is_the_sigmoid_up_to_a_millionth_and_stays_in_its_r
     x = torch.linspace(-40, 40, 200_001)
     found = portable_sigmoid(x)
     assert float((found - torch.sigmoid(x.double())).abs().max()) < 1e-6
-    assert 0 <= float(found.min()) and float(found.max()) <= 1
+    assert float(found.min()) >= 0 and float(found.max()) <= 1
 
 
 def test_xnnpack_takes_both_whole_and_gives_torchs_own_bits_where_nothing_is_summed() -> None:

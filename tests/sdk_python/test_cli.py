@@ -14,7 +14,9 @@ import numpy as np
 import pocketiqa
 import pytest
 from PIL import Image
+from pocketiqa.bundle import Bundle
 from pocketiqa.cli import main
+from pocketiqa.preprocess import preprocess
 from pocketiqa.runtime import installed_runtimes
 
 COLUMNS = ["path", "score", "sharpness", "noise", "exposure", "contrast", "colour", "compression", "error"]
@@ -260,6 +262,20 @@ def test_verify_of_a_broken_bundle_exits_1_and_says_how_to_go_on(
     assert main(["verify", str(copy), "--json"]) == 1
     shown = capsys.readouterr()
     assert json.loads(shown.out)["ok"] is False and "diagnose" not in shown.err
+
+
+def test_check_input_takes_the_bundle_and_the_photo_that_it_is_given(
+    tiny_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    photo, other = (str(tiny_bundle / "golden" / f"{name}.png") for name in ("coffee", "chelsea"))
+    np.save(tmp_path / "x.npy", preprocess(photo, Bundle.open(tiny_bundle).manifest.input))
+    command = ["check-input", str(tiny_bundle), str(tmp_path / "x.npy")]
+    assert main([*command, "--photo", photo]) == 0
+    assert capsys.readouterr().out.startswith("right")
+    assert main(command) == 0
+    assert "coffee" in capsys.readouterr().out
+    assert main([*command, "--photo", other]) == 2
+    assert "resembles none" in capsys.readouterr().err
 
 
 def test_the_installed_command_keeps_the_runtimes_chatter_to_itself(album: Path, tiny_bundle: Path) -> None:

@@ -340,6 +340,29 @@ def test_an_array_of_another_dtype_or_shape_is_told_what_is_allowed(wrong: np.nd
         to_rgb(wrong)
 
 
+@pytest.mark.parametrize("form", ["PCX", "TGA", "SGI", "ICO"])
+def test_a_format_that_is_not_listed_is_refused_though_pillow_reads_it(
+    coffee: Image.Image, tmp_path: Path, form: str
+) -> None:
+    coffee.resize((64, 64)).save(tmp_path / "photo.jpg", form)
+    with Image.open(tmp_path / "photo.jpg") as read:
+        assert read.format == form
+    with pytest.raises(PhotoError):
+        open_photo(tmp_path / "photo.jpg")
+
+
+def test_a_photo_at_its_limits_is_read_and_one_beyond_is_not(coffee: Image.Image) -> None:
+    buffer = io.BytesIO()
+    coffee.resize((64, 48)).save(buffer, "PNG")
+    encoded = buffer.getvalue()
+    exact = {"max_pixels": 64 * 48, "max_bytes": len(encoded)}
+    assert open_photo(encoded, PhotoLimits(**exact)).size == (64, 48)
+    for name, value in exact.items():
+        with pytest.raises(PhotoError):
+            open_photo(encoded, PhotoLimits(**exact | {name: value - 1}))
+    assert PhotoLimits(max_scans=1).max_scans == 1
+
+
 def test_something_else_is_no_photo() -> None:
     with pytest.raises(PhotoError, match="not list"):
         load_photo([[1, 2, 3]])
