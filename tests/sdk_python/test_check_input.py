@@ -50,6 +50,10 @@ def centre_box(photo: Image.Image, width: float, height: float) -> tuple[float, 
     return (left, top, left + width, top + height)
 
 
+def normalized(x: np.ndarray) -> np.ndarray:
+    return (x - np.reshape([0.485, 0.456, 0.406], (3, 1, 1))) / np.reshape([0.229, 0.224, 0.225], (3, 1, 1))
+
+
 def only_mistake(check: InputCheck) -> str:
     assert len(check.mistakes) == 1, check.mistakes
     return check.mistakes[0]
@@ -69,7 +73,10 @@ def test_a_level_of_rounding_is_no_mistake(bundle: Bundle, right: np.ndarray) ->
 @pytest.mark.parametrize(
     ("mistaken", "word"),
     [
-        (lambda x: x[:, ::-1], "BGR"),
+        (lambda x: x[:, ::-1], "BGR, where RGB belongs"),
+        (lambda x: x[..., ::-1], "mirrored"),
+        (lambda x: (255 * x - 0.5) / 0.5, "0.5 and deviation already applied to 0–255: divide by 255"),
+        (lambda x: normalized(normalized(x)), "ImageNet's and deviation already applied, and twice"),
         (lambda x: x * 255, "0–255"),
         (lambda x: x.transpose(0, 2, 3, 1), "channels-last"),
         (lambda x: np.ascontiguousarray(x.transpose(0, 2, 3, 1)).reshape(x.shape), "channels-last"),
@@ -78,10 +85,7 @@ def test_a_level_of_rounding_is_no_mistake(bundle: Bundle, right: np.ndarray) ->
         (lambda x: x.swapaxes(2, 3), "rows and columns"),
         (lambda x: (x - 0.5) / 0.5, "0.5 and deviation already applied"),
         (lambda x: ((x - 0.5) / 0.5 - 0.5) / 0.5, "and twice"),
-        (
-            lambda x: (x - np.reshape([0.485, 0.456, 0.406], (3, 1, 1))) / np.reshape([0.229, 0.224, 0.225], (3, 1, 1)),
-            "ImageNet's and deviation already applied",
-        ),
+        (lambda x: normalized(x), "ImageNet's and deviation already applied: the program does that itself"),
     ],
 )
 def test_a_wrong_arrangement_or_range_is_named(
@@ -171,6 +175,13 @@ def test_what_is_left_of_a_right_tensor_is_measured_in_levels(bundle: Bundle, go
     assert check.mean_abs == pytest.approx(1.0, abs=0.02)
     assert check.max_abs == pytest.approx(6.0, abs=0.02)
     assert "mean |Δ| 1.00 levels, max 6.0" in str(check)
+
+
+def test_a_small_spot_that_is_wrong_is_a_mistake(bundle: Bundle, golden: np.ndarray) -> None:
+    spotted = golden.copy()
+    spotted[0, :, 100:104, 100:104] = 0.0
+    check = check_input(bundle, spotted, bundle.root / "golden/coffee-noisy.jpg")
+    assert check.mean_abs < 0.1 and only_mistake(check).startswith("view whole")
 
 
 def test_another_range_is_told_by_its_line_and_integers_by_their_type(bundle: Bundle, golden: np.ndarray) -> None:

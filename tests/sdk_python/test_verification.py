@@ -47,6 +47,17 @@ def test_a_sound_bundle_is_sound(tiny_bundle: Path) -> None:
     json.dumps(found.to_dict(), allow_nan=False)
 
 
+def test_the_report_tells_the_bundle_its_golden_scores_and_the_comparison(tiny_bundle: Path, tmp_path: Path) -> None:
+    (tmp_path / "text.jpg").write_text("hello")
+    lines = str(verify_bundle(tiny_bundle, [*photos_of(tiny_bundle), tmp_path / "text.jpg"])).splitlines()
+    assert lines[0].startswith("tiny-0.0.1 with executorch")
+    assert [line.split(":")[0] for line in lines[1:3]] == ["golden int8", "golden fp32"]
+    assert "int8 against fp32 on 5 photos" in lines
+    assert any(line.startswith("SRCC") for line in lines)
+    assert any(line.startswith("left out: ") and "text.jpg: " in line and "None" not in line for line in lines)
+    assert lines[-1] == "sound"
+
+
 def test_the_gap_of_each_attribute_is_its_mean_over_the_photos(tiny_bundle: Path) -> None:
     int8, fp32 = (
         [list(result.attributes.values()) for result in Scorer(tiny_bundle, variant).batch(photos_of(tiny_bundle))]
