@@ -16,6 +16,7 @@ from pocketiqa.archive import read_member
 from pocketiqa.bundle import Bundle
 from pocketiqa.files import files_under
 from pocketiqa.inspection import inspect_bundle
+from pocketiqa.manifest import Manifest, entries_of
 from pocketiqa.verification import verify_bundle
 
 
@@ -68,6 +69,19 @@ def test_unpacking_gives_the_folder_back(tiny_bundle: Path, packed: Path, tmp_pa
     }
     with pytest.raises(BundleError, match="exists already"):
         unpack(packed, folder)
+
+
+def test_files_in_folders_of_folders_are_packed_and_unpacked(tiny_bundle: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(tiny_bundle, tmp_path / "copy"))
+    deep = copy / "coreml" / "student.mlpackage" / "Data"
+    deep.mkdir(parents=True)
+    (deep / "weight.bin").write_bytes(b"12345")
+    manifest = Manifest.from_json((copy / "manifest.json").read_bytes())
+    manifest.files.update(entries_of(deep, "coreml/student.mlpackage/Data/", variant="coreml_fp16", backend="coreml"))
+    assert manifest.files["coreml/student.mlpackage/Data/weight.bin"].variant == "coreml_fp16"
+    manifest.write(copy / "manifest.json")
+    folder = unpack(pack(copy, tmp_path / "deep.pocketiqa"), tmp_path / "folder")
+    assert (folder / "coreml" / "student.mlpackage" / "Data" / "weight.bin").read_bytes() == b"12345"
 
 
 def test_a_changed_bundle_is_not_packed_and_leaves_nothing(tiny_bundle: Path, tmp_path: Path) -> None:
