@@ -55,6 +55,15 @@ def test_a_manifest_that_could_not_be_read_back_is_not_written(tmp_path: Path) -
     assert not list(tmp_path.iterdir())
 
 
+def test_what_a_manifest_may_leave_out_is_empty_then() -> None:
+    needed = ("schema_version", "name", "version", "input", "outputs", "files", "variants")
+    whole = json.loads(json.dumps(example().to_dict()))
+    read = Manifest.from_dict({name: whole[name] for name in needed})
+    assert (read.name, read.files) == (example().name, example().files)
+    left_out = set(whole) - set(needed)
+    assert len(left_out) >= 9 and {name for name in left_out if getattr(read, name)} == set()
+
+
 def test_a_subset_keeps_its_variants_files_and_the_golden_photos() -> None:
     subset = example().subset({"coreml_fp16"})
     assert set(subset.files) == {"coreml/fp16.mlpackage/Data/weight.bin", "golden/a.png"}

@@ -173,6 +173,13 @@ def test_a_comment_and_a_huge_table_of_contents_are_refused(packed: Path, tmp_pa
         Bundle.open(path)
 
 
+def test_a_packed_bundle_knows_which_of_its_programs_are_there(packed: Path, tmp_path: Path) -> None:
+    content = members(packed)
+    del content["xnnpack/student_fp32.pte"]
+    bundle = Bundle.open(rewrite(tmp_path / "less.pocketiqa", content))
+    assert bundle.has("int8") and not bundle.has("fp32")
+
+
 def test_an_archive_without_a_manifest_or_a_file_is_named(packed: Path, tmp_path: Path) -> None:
     content = members(packed)
     lacking = {name: encoded for name, encoded in content.items() if name != "manifest.json"}

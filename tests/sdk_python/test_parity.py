@@ -33,6 +33,12 @@ def test_a_monotone_change_keeps_every_rank() -> None:
     assert flip_rate(SMOOTH, np.exp(SMOOTH)) == 0
 
 
+def test_two_scores_are_one_pair() -> None:
+    for measure in (srcc, krcc, plcc):
+        assert measure([0.1, 0.2], [0.3, 0.4]) == pytest.approx(1)
+        assert measure([0.1, 0.2], [0.4, 0.3]) == pytest.approx(-1)
+
+
 def test_a_reversed_order_flips_every_pair() -> None:
     assert srcc(SMOOTH, -SMOOTH) == pytest.approx(-1)
     assert flip_rate(SMOOTH, -SMOOTH) == 1
