@@ -192,7 +192,7 @@ def _write(model: MLModel, metadata: dict, path: Path) -> Path:
     try:
         with _quiet():
             model.save(str(temporary))
-        _make_reproducible(temporary)
+        make_reproducible(temporary)
         shutil.rmtree(path, ignore_errors=True)
         temporary.rename(path)
     finally:
@@ -200,7 +200,8 @@ def _write(model: MLModel, metadata: dict, path: Path) -> Path:
     return path
 
 
-def _make_reproducible(package: Path) -> None:
+def make_reproducible(package: Path) -> None:
+    """Rewrite a package's dates, identifiers and order of dictionaries, so that its bytes follow from its model."""
     from coremltools.proto import Model_pb2
 
     # Written for ExecuTorch's debugger when a graph came from torch.export; no device reads it.

@@ -6,21 +6,28 @@ artifact is verified like the packages are; that Core ML's own delegate runs it 
 
 from __future__ import annotations
 
+import dataclasses
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from unittest.mock import patch
 
 import torch
 from executorch.exir._serialize._program import deserialize_pte_binary
+from pocketiqa.files import files_under, sha256_of
 
+from mobile_export.coreml import make_reproducible
 from mobile_export.executorch import LoweredProgram, lower
 
 _BACKEND = "CoreMLBackend"
 
 
 def lower_to_coreml_pte(exported: torch.export.ExportedProgram, metadata: dict) -> LoweredProgram:
-    """Lower a float graph to one Core ML subgraph inside a ``.pte``, float16, iOS 17.
+    """Lower a float graph to one Core ML subgraph inside a ``.pte``, float16, iOS 17. The same graph gives the same
+    bytes.
 
-    The delegate carries a random identifier, so two builds differ. Arguments and error are those of
-    :func:`mobile_export.executorch.lower_to_xnnpack`.
+    Arguments and error are those of :func:`mobile_export.executorch.lower_to_xnnpack`.
     """
     # Imported here: coremltools has no build for Windows or Linux on Arm, where XNNPACK lowering still works.
     import coremltools as ct
@@ -30,7 +37,32 @@ def lower_to_coreml_pte(exported: torch.export.ExportedProgram, metadata: dict) 
     specs = CoreMLBackend.generate_compile_specs(
         compute_precision=ct.precision.FLOAT16, minimum_deployment_target=ct.target.iOS17
     )
-    return lower(exported, metadata, CoreMLPartitioner(compile_specs=specs), "Core ML")
+    with _named_by_content():
+        return lower(exported, metadata, CoreMLPartitioner(compile_specs=specs), "Core ML")
+
+
+@contextmanager
+def _named_by_content() -> Iterator[None]:
+    """Give the delegate an identifier that follows from its model.
+
+    ExecuTorch 1.5.1 draws one at random and leaves coremltools' dates and random names in the package. The metadata is
+    the last thing that it writes before all becomes one blob, so there is the place to put both right. Apps keep
+    compiled models by this identifier: it must be another one for another model.
+    """
+    from executorch.backends.apple.coreml.compiler import CoreMLBackend
+    from executorch.backends.apple.coreml.compiler.coreml_preprocess import MODEL_PATHS, ModelMetadata
+
+    write = CoreMLBackend.save_model_metadata
+
+    def write_stable(model_metadata: ModelMetadata, model_dir_path: Path) -> None:
+        package = Path(model_dir_path) / MODEL_PATHS.MODEL.value
+        make_reproducible(package)
+        content = " ".join(f"{name} {sha256_of(path)}" for name, path in sorted(files_under(package).items()))
+        identifier = f"executorch_{uuid.uuid5(uuid.NAMESPACE_OID, content)}"
+        write(dataclasses.replace(model_metadata, identifier=identifier), model_dir_path)
+
+    with patch.object(CoreMLBackend, "save_model_metadata", staticmethod(write_stable)):
+        yield
 
 
 def extract_package(program: bytes, folder: Path) -> Path:

@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -93,6 +94,20 @@ def test_what_the_backend_does_not_take_is_an_error_that_names_it(student: nn.Mo
 def test_a_coreml_program_is_one_subgraph(lowered_to_coreml: LoweredProgram) -> None:
     assert lowered_to_coreml.delegation.subgraphs == 1
     assert lowered_to_coreml.buffer[4:8] == b"ET12"
+
+
+def test_two_coreml_programs_of_a_student_are_the_same_bytes_and_of_another_student_others(
+    lowered_to_coreml: LoweredProgram,
+) -> None:
+    identifier = re.compile(rb"executorch_[0-9a-f-]{36}")
+    again = lower_to_coreml_pte(exported(TinyStudent()), METADATA)
+    assert again.buffer == lowered_to_coreml.buffer
+    other = TinyStudent()
+    with torch.no_grad():
+        other.head.bias += 1
+    changed = lower_to_coreml_pte(exported(other), METADATA)
+    assert len(changed.buffer) == len(again.buffer)
+    assert identifier.findall(changed.buffer) != identifier.findall(again.buffer) != []
 
 
 def test_the_model_inside_a_coreml_program_can_be_taken_out_and_computes_the_same(
