@@ -13,7 +13,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from distill.student import spatial_mean
+from distill.student import INPUT_SPEC, spatial_mean
 from quantize.prepare import Prepared, convert
 from quantize.refit_heads import head_nodes, with_head_inputs
 
@@ -28,9 +28,8 @@ def with_portable_heads(prepared: Prepared) -> torch.export.ExportedProgram:
 
     It computes what ``convert(prepared)`` does, but for float32's last places (1e-6 of an output).
     """
-    student = PortableHeads(prepared)
     with torch.no_grad():
-        return torch.export.export(student, (torch.rand(student.shape),))
+        return torch.export.export(PortableHeads(prepared), (torch.rand(INPUT_SPEC.shape),))
 
 
 class PortableHeads(nn.Module):
@@ -38,10 +37,7 @@ class PortableHeads(nn.Module):
 
     def __init__(self, prepared: Prepared) -> None:
         super().__init__()
-        watched = convert(with_head_inputs(prepared))
-        (views,) = watched.example_inputs[0]
-        self.shape = views.shape
-        self.student = watched.module()
+        self.student = convert(with_head_inputs(prepared)).module()
         tensors = dict(prepared.named_parameters())
         self.products = nn.ModuleList()
         for node in head_nodes(prepared):
