@@ -4,8 +4,8 @@
 
 Every row fits a score head to two of BIQ2021's three sources and ranks the third; intervals are bootstrapped over its
 photos. "Ladders" is the mean rank correlation of level and score along ladders of pristine photos that no head saw.
-The teacher is the packaged Lite2 trunk with a head of the same kind, fitted to the opinions of the same two sources:
-its targets never know the third either.
+The teacher is the packaged one, its projection fitted to the opinions of the same two sources: its targets never know
+the third either. "To teacher" is the mean SRCC between a student and its teacher on the sources that neither saw.
 """
 
 from __future__ import annotations
@@ -23,13 +23,17 @@ from tqdm import tqdm
 
 from distill.consistency import falling
 from distill.degraded_photos import CLEAN, Rung, ladders, pristine_photos
-from distill.frozen_features import FrozenTrunk, StudentFeatures, opinions_of
+from distill.fit_projection import ProjectionConfig, embed_views, fit_projection
+from distill.frozen_features import FrozenTrunk, StudentFeatures, ladders_of, opinions_of
 from distill.heads import PLAIN, Ladders, Opinions, fit_heads
 from distill.mos_sets import read_biq2021, split_by_hash
 from distill.packaged_teacher import Lite2Features
-from distill.train_student import StudentConfig, ladders_of
+from distill.student import INPUT_SPEC
+from distill.teacher import TeacherConfig, load_teacher, read_prompts
+from distill.train_student import StudentConfig
 
 _RESAMPLES = 500
+_VIEWS = len(INPUT_SPEC.views)
 
 
 @dataclass(frozen=True)
@@ -74,88 +78,132 @@ class Room:
 
 Linear = tuple[torch.Tensor, torch.Tensor]
 Rooms = Callable[[str], Room]  # "student" or "teacher"
-# From the rooms and a mask of the opinions that may be used, to a score's weight and bias.
-Fit = Callable[[Rooms, np.ndarray], Linear]
+Scorer = Callable[[torch.Tensor], torch.Tensor]  # from features n×d to scores n
+# From the rooms and a mask of the opinions that may be used, to a scorer.
+Fit = Callable[[Rooms, np.ndarray], Scorer]
 
 
-def rows() -> dict[str, tuple[str, Fit]]:
-    """Name of a row → which trunk it reads, and its fit."""
+@dataclass(frozen=True)
+class Row:
+    """One row of the table.
 
-    def fitted(opinions: bool = True, rungs: bool = True, **changes: float) -> Fit:
-        def fit(rooms: Rooms, use: np.ndarray) -> Linear:
-            config, student = replace(PLAIN, **changes), rooms("student")
-            seen = student.opinions.take(use)
-            if not opinions:  # a neutral score pins the scale; the order along ladders is all there is to learn
-                features = student.ladders.features
-                seen = Opinions(features, torch.full((len(features),), 0.5), np.full(len(features), "ladders"))
-                config = replace(config, plcc=0.0, l2=0.02)
-            return fit_heads(seen, student.ladders if rungs else None, config)
+    Attributes:
+        trunk: whose features it reads, the student's or the teacher's.
+        fit: what is measured.
+        teacher: the fit of the teacher that it learns from, if any.
+    """
+
+    trunk: str
+    fit: Fit
+    teacher: Fit | None = None
+
+
+def rows() -> dict[str, Row]:
+    """Name of a row → what it is."""
+
+    def heads(rooms: Rooms, use: np.ndarray, opinions: bool = True, rungs: bool = True, **changes: float) -> Linear:
+        config, student = replace(PLAIN, **changes), rooms("student")
+        seen = student.opinions.take(use)
+        if not opinions:  # a neutral score pins the scale; the order along ladders is all there is to learn
+            features = student.ladders.features
+            seen = Opinions(features, torch.full((len(features),), 0.5), np.full(len(features), "ladders"))
+            config = replace(config, plcc=0.0, l2=0.02)
+        return fit_heads(seen, student.ladders if rungs else None, config)
+
+    def fitted(**how: float) -> Fit:
+        return lambda rooms, use: _scorer(heads(rooms, use, **how))
+
+    def averaged(share: float) -> Fit:
+        def fit(rooms: Rooms, use: np.ndarray) -> Scorer:
+            pair = zip(heads(rooms, use, opinions=False), heads(rooms, use))
+            return _scorer(tuple(torch.lerp(all_seen, alone, share) for alone, all_seen in pair))
 
         return fit
 
-    def teacher(rooms: Rooms, use: np.ndarray) -> Linear:
-        return fit_heads(rooms("teacher").opinions.take(use), None, PLAIN)
+    def taught(rungs: bool = True, **changes: float) -> Fit:
+        @cache
+        def projected(rooms: Rooms, use: bytes) -> Scorer:
+            own = rooms("teacher")
+            text = load_teacher(TeacherConfig()).text().detach()
+            seen = own.opinions.take(np.frombuffer(use, dtype=bool).copy())
+            config = replace(ProjectionConfig(), **changes)
+            weight, bias = fit_projection(seen, own.ladders if rungs else None, _VIEWS, text, "both", config)
 
-    def distilled(share: float, on_ladders: bool, **changes: float) -> Fit:
-        def fit(rooms: Rooms, use: np.ndarray) -> Linear:
-            student, own, taught = rooms("student"), rooms("teacher"), teacher(rooms, use)
-            seen = student.opinions.take(use)
-            told = _score(own.opinions.features[use], taught)
-            targets = Opinions(seen.features, (1 - share) * seen.mos + share * told, seen.sources)
+            def score(features: torch.Tensor) -> torch.Tensor:
+                embedding = embed_views(features.unflatten(1, (_VIEWS, -1)), weight, bias)
+                return read_prompts(embedding, text, "both").score
+
+            return score
+
+        return lambda rooms, use: projected(rooms, use.tobytes())
+
+    teacher = taught()
+
+    def distilled(share: float, on_ladders: bool = False, **changes: float) -> Row:
+        def fit(rooms: Rooms, use: np.ndarray) -> Scorer:
+            student, own, scorer = rooms("student"), rooms("teacher"), teacher(rooms, use)
+            targets = student.opinions.take(use).blended(scorer(own.opinions.features[use]), share)
             if on_ladders:
                 rungs = student.ladders.features
                 targets = Opinions(
                     torch.cat([targets.features, rungs]),
-                    torch.cat([targets.mos, _score(own.ladders.features, taught)]),
+                    torch.cat([targets.mos, scorer(own.ladders.features)]),
                     np.concatenate([targets.sources, np.full(len(rungs), "ladders")]),
                 )
-            return fit_heads(targets, student.ladders, replace(PLAIN, **changes))
+            return _scorer(fit_heads(targets, student.ladders, replace(PLAIN, **changes)))
 
-        return fit
+        return Row("student", fit, teacher)
 
-    def averaged(share: float) -> Fit:
-        def fit(rooms: Rooms, use: np.ndarray) -> Linear:
-            return _mean([fitted(opinions=False)(rooms, use), fitted()(rooms, use)], [share, 1 - share])
-
-        return fit
-
-    def ranks(rooms: Rooms, use: np.ndarray) -> Linear:
+    def ranks(rooms: Rooms, use: np.ndarray) -> Scorer:
         student = rooms("student")
         seen = student.opinions.take(use)
         mos = seen.mos.clone()
         for name in np.unique(seen.sources):
             inside = torch.from_numpy(seen.sources == name)
             mos[inside] = 0.05 + 0.9 * mos[inside].argsort().argsort() / inside.sum()
-        return fit_heads(Opinions(seen.features, mos, seen.sources), student.ladders, PLAIN)
+        return _scorer(fit_heads(Opinions(seen.features, mos, seen.sources), student.ladders, PLAIN))
 
-    return {
-        "opinions alone": ("student", fitted(rungs=False)),
-        "opinions and ladders (plain)": ("student", fitted()),
-        "ladders alone, no opinions (stage A's idea)": ("student", fitted(opinions=False)),
-        "plain, L2 × 2": ("student", fitted(l2=PLAIN.l2 * 2)),
-        "plain, L2 × 4": ("student", fitted(l2=PLAIN.l2 * 4)),
-        "plain, no correlation term": ("student", fitted(plcc=0.0)),
-        "plain, correlation × 4": ("student", fitted(plcc=PLAIN.plcc * 4)),
-        "plain, ranking × 4": ("student", fitted(ranking=PLAIN.ranking * 4)),
-        "plain, no attributes": ("student", fitted(attributes=0.0)),
-        "ranks within a source instead of scores": ("student", ranks),
-        "mean of one head a source": ("student", fitted(consensus=1.0)),
-        "half of it, L2 × 2": ("student", fitted(consensus=0.5, l2=PLAIN.l2 * 2)),
-        "**a quarter of it, L2 × 2 (shipped)**": ("student", fitted(consensus=0.25, l2=PLAIN.l2 * 2)),
-        "mean with the head of ladders alone, 1 : 3 (WiSE-FT)": ("student", averaged(0.25)),
-        "teacher: Lite2's stages, opinions alone": ("teacher", teacher),
-        "student on half teacher, half people": ("student", distilled(0.5, on_ladders=False)),
-        "student on the teacher alone": ("student", distilled(1.0, on_ladders=False)),
-        "student on half teacher, and on its scores of ladders": ("student", distilled(0.5, on_ladders=True)),
-        "the same, ranking × 4": ("student", distilled(0.5, on_ladders=True, ranking=PLAIN.ranking * 4)),
+    quarter, tenth = ({"consensus": share, "l2": PLAIN.l2 * 2} for share in (0.25, 0.1))
+    students = {
+        "opinions alone": fitted(rungs=False),
+        "opinions and ladders (plain)": fitted(),
+        "ladders alone, no opinions (stage A's idea)": fitted(opinions=False),
+        "plain, L2 × 2": fitted(l2=PLAIN.l2 * 2),
+        "plain, L2 × 4": fitted(l2=PLAIN.l2 * 4),
+        "plain, no correlation term": fitted(plcc=0.0),
+        "plain, correlation × 4": fitted(plcc=PLAIN.plcc * 4),
+        "plain, ranking × 4": fitted(ranking=PLAIN.ranking * 4),
+        "plain, no attributes": fitted(attributes=0.0),
+        "mean with the head of ladders alone, 3 : 1 (WiSE-FT)": averaged(0.25),
+        "ranks within a source instead of scores": ranks,
+        "mean of one head a source": fitted(consensus=1.0),
+        "half of it, L2 × 2": fitted(consensus=0.5, l2=PLAIN.l2 * 2),
+        "**a quarter of it, L2 × 2 (shipped)**": fitted(**quarter),
     }
+    teachers = {
+        "teacher, opinions alone": taught(rungs=False),
+        "teacher, opinions and ladders": teacher,
+        "teacher, its penalty / 1000": taught(l2=ProjectionConfig().l2 / 1000),
+    }
+    taken_over = {
+        "student on the teacher alone, a quarter, L2 × 2": distilled(1.0, **quarter),
+        "student on half teacher, a quarter, L2 × 2": distilled(0.5, **quarter),
+        "the same, and on the teacher's scores of ladders": distilled(0.5, on_ladders=True, **quarter),
+        "student on three tenths teacher, a tenth, L2 × 2": distilled(0.3, **tenth),
+    }
+    return (
+        {name: Row("student", fit) for name, fit in students.items()}
+        | {name: Row("teacher", fit) for name, fit in teachers.items()}
+        | taken_over
+    )
 
 
 def measure_ablation(config: AblationConfig) -> str:
     """A Markdown table; a cell is SRCC and half its 95 % interval."""
     mos_set = read_biq2021(config.mos_folder, "train")
     photos = pristine_photos(config.pristine)
-    rungs = ladders(photos, StudentConfig().kinds_per_photo, config.seed)
+    kinds_per_photo = StudentConfig().kinds_per_photo
+    rungs = ladders(photos, kinds_per_photo, config.seed)
     kept = split_by_hash([rung.photo for rung in rungs], 0.1)
 
     @cache
@@ -164,7 +212,7 @@ def measure_ablation(config: AblationConfig) -> str:
 
         @cache
         def split_ladders() -> tuple[Ladders, torch.Tensor]:
-            whole = ladders_of(photos, trunk, StudentConfig(cache=config.cache, seed=config.seed))
+            whole = ladders_of(photos, kinds_per_photo, config.seed, trunk, config.cache)
             return _without(whole, kept), whole.features[kept]
 
         return Room(opinions_of(mos_set, trunk, config.cache), split_ladders)
@@ -174,18 +222,23 @@ def measure_ablation(config: AblationConfig) -> str:
     chosen = {
         name: row for name, row in rows().items() if config.rows is None or any(part in name for part in config.rows)
     }
-    lines = [f"| head | {' | '.join(f'out {name}' for name in sources)} | ladders |", "| --- |" + " ---: |" * 4]
-    for name, (room, fit) in tqdm(chosen.items(), desc="rows"):
-        cells, monotone = [], []
+    lines = [
+        f"| head | {' | '.join(f'out {name}' for name in sources)} | ladders | to teacher |",
+        "| --- |" + " ---: |" * 5,
+    ]
+    for name, row in tqdm(chosen.items(), desc="rows"):
+        cells, monotone, followed = [], [], []
         for source in sources:
             out = mos_set.sources == source
-            linear = fit(rooms, ~out)
-            score = _score(rooms(room).opinions.features[out], linear).numpy()
+            scorer, room = row.fit(rooms, ~out), rooms(row.trunk)
+            score = scorer(room.opinions.features[out]).numpy()
             cells.append(with_interval(score, mos_set.mos[out], config.seed))
-            if room == "student":
-                monotone.append(_falls(held_out, _score(rooms(room).held_out, linear).numpy()))
-        falls = f"{np.mean(monotone):.3f}" if monotone else "–"
-        lines.append(f"| {name} | {' | '.join(cells)} | {falls} |")
+            monotone.append(_falls(held_out, scorer(room.held_out).numpy()))
+            if row.teacher is not None:
+                told = row.teacher(rooms, ~out)(rooms("teacher").opinions.features[out])
+                followed.append(srcc(score, told.numpy()))
+        to_teacher = f"{np.mean(followed):.3f}" if followed else "–"
+        lines.append(f"| {name} | {' | '.join(cells)} | {np.mean(monotone):.3f} | {to_teacher} |")
         tqdm.write(lines[-1], file=sys.stderr)
     counts = ", ".join(f"{name} {int((mos_set.sources == name).sum())}" for name in sources)
     note = (
@@ -195,13 +248,9 @@ def measure_ablation(config: AblationConfig) -> str:
     return "\n".join([*lines, "", note])
 
 
-def _score(features: torch.Tensor, linear: Linear) -> torch.Tensor:
+def _scorer(linear: Linear) -> Scorer:
     weight, bias = linear
-    return torch.sigmoid(features @ weight[0] + bias[0])
-
-
-def _mean(heads: list[Linear], shares: list[float]) -> Linear:
-    return tuple(sum(share * part for share, part in zip(shares, parts)) for parts in zip(*heads))
+    return lambda features: torch.sigmoid(features @ weight[0] + bias[0])
 
 
 def _without(whole: Ladders, held_out: np.ndarray) -> Ladders:

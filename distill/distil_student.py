@@ -1,7 +1,7 @@
 """Stage C from data to student: gather the photos and the teacher's targets, train, average with the start.
 
-``python -m distill student --teacher RUN`` calls this after the heads have been fitted: a probe first, so that the
-trunk is never pulled about by heads that know nothing yet.
+``python -m distill student --teacher RUN`` calls this after the heads have been fitted to people's and the teacher's
+scores: a probe first, so that the trunk is never pulled about by heads that know nothing yet.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from distill.mos_sets import MosSet, split_by_hash
 from distill.run_folder import RunFolder
 from distill.stage_distillation import DistillationConfig, DistillationStage, Lesson
 from distill.student import ATTRIBUTES, INPUT_SPEC, Student
-from distill.teacher import Teacher
+from distill.teacher import Teacher, read_prompts
 from distill.teacher_targets import teacher_embeddings
-from distill.train_teacher import load_trained_teacher
 from distill.trainer import TrainerConfig, train
 from distill.training_photos import read_photo
 
 _LADDERS = "pristine and degraded"
+_SPEC = str(INPUT_SPEC.to_dict())
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,13 @@ class DistilConfig:
     """Stage C.
 
     Attributes:
+        told: share of the teacher's score, the rest being people's, in what the heads are fitted to.
         loss: weights of its terms.
-        steps: steps and rates.
+        steps: steps and rates of the trunk's training; 0 steps leave it as it is.
         keep_start: share of the probe in the final student (WiSE-FT), 0 to 1.
     """
 
+    told: float = 0.5
     loss: DistillationConfig = field(default_factory=DistillationConfig)
     steps: TrainerConfig = field(default_factory=lambda: TrainerConfig(steps=3000, batch=16, rate=3e-4, average=0.999))
     keep_start: float = 0.3
@@ -46,7 +48,7 @@ class DistilConfig:
 
 def distil(
     student: Student,
-    teacher_run: Path,
+    teacher: Teacher,
     mos_set: MosSet,
     pristine: list[Path],
     kinds_per_photo: int,
@@ -58,11 +60,9 @@ def distil(
     """Train ``student`` in place, from its probe; returns figures on held-out photos.
 
     Raises:
-        TeacherError: ``teacher_run`` holds no trained teacher.
         RunError: ``run`` holds another run.
     """
-    folder = RunFolder(run, dataclasses.asdict(config) | {"teacher": str(teacher_run), "seed": seed})
-    teacher = load_trained_teacher(teacher_run)
+    folder = RunFolder(run, dataclasses.asdict(config) | {"teacher": teacher.fingerprint(), "seed": seed})
     lesson = prepare_lesson(teacher, mos_set, ladders(pristine, kinds_per_photo, seed), cache)
     start = {name: tensor.clone() for name, tensor in student.state_dict().items()}
     torch.manual_seed(seed)
@@ -77,20 +77,23 @@ def distil(
     return figures
 
 
+def teacher_scores(teacher: Teacher, mos_set: MosSet, cache: Path) -> torch.Tensor:
+    """The teacher's scores of a MOS set's photos, float32 n in [0, 1]."""
+    scored = [Rung(path, CLEAN, 0, 0) for path in mos_set.paths]
+    embedding = teacher_embeddings(teacher, scored, _seen, _SPEC, cache)
+    return read_prompts(embedding, teacher.text().detach(), teacher.config.scoring).score
+
+
 def prepare_lesson(teacher: Teacher, mos_set: MosSet, rungs: list[Rung], cache: Path) -> Lesson:
     """Scored photos first, then rungs; a tenth of each is held out, a photo's rungs together."""
     scored = [Rung(path, CLEAN, 0, 0) for path in mos_set.paths]
 
-    def seen(rung: Rung) -> np.ndarray:
-        return preprocess(read_photo(rung.photo), INPUT_SPEC)
-
     def views(row: int) -> np.ndarray:
-        return seen(scored[row]) if row < len(scored) else render(rungs[row - len(scored)])
+        return _seen(scored[row]) if row < len(scored) else render(rungs[row - len(scored)])
 
-    spec = str(INPUT_SPEC.to_dict())
     told = [
-        teacher_embeddings(teacher, scored, seen, spec, cache),
-        teacher_embeddings(teacher, rungs, render, f"at most 512, {spec}", cache),
+        teacher_embeddings(teacher, scored, _seen, _SPEC, cache),
+        teacher_embeddings(teacher, rungs, render, f"at most 512, {_SPEC}", cache),
     ]
     unknown = np.full((len(scored), len(ATTRIBUTES)), np.nan, dtype=np.float32)
     return Lesson(
@@ -102,3 +105,7 @@ def prepare_lesson(teacher: Teacher, mos_set: MosSet, rungs: list[Rung], cache: 
         sources=np.array([*mos_set.sources, *[_LADDERS] * len(rungs)]),
         held_out=split_by_hash([rung.photo for rung in [*scored, *rungs]], 0.1),
     )
+
+
+def _seen(rung: Rung) -> np.ndarray:
+    return preprocess(read_photo(rung.photo), INPUT_SPEC)

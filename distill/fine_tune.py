@@ -93,7 +93,9 @@ class FineTuning(Objective):
 
     def forward(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """The squared error."""
-        return {"mse": (self.network(batch["photos"]) - batch["mos"]).square().mean()}
+        # A CPU trains depthwise convolutions half as long again in the other order.
+        photos = batch["photos"].contiguous(memory_format=torch.channels_last)
+        return {"mse": (self.network(photos) - batch["mos"]).square().mean()}
 
     def parameter_groups(self, rate: float) -> list[dict[str, object]]:
         """The head at three times the trunk's rate."""

@@ -21,7 +21,8 @@ from pocketiqa.files import atomic_file
 from pocketiqa.preprocess import preprocess
 from tqdm import tqdm
 
-from distill.heads import Opinions
+from distill.degraded_photos import CLEAN, attribute_targets, ladders, render
+from distill.heads import Ladders, Opinions
 from distill.mos_sets import MosSet
 from distill.run_folder import RunError, TrainingStopped
 from distill.student import INPUT_SPEC, Student
@@ -103,6 +104,22 @@ def opinions_of(mos_set: MosSet, trunk: FrozenTrunk, cache: Path) -> Opinions:
     features = frozen_features(trunk, names, prepare, cache, f"{mos_set.name}-train")
     mos = torch.tensor(mos_set.mos, dtype=torch.float32)
     return Opinions(torch.from_numpy(np.asarray(features, dtype=np.float32)), mos, mos_set.sources)
+
+
+def ladders_of(photos: list[Path], kinds_per_photo: int, seed: int, trunk: FrozenTrunk, cache: Path) -> Ladders:
+    """Degradation ladders of pristine photos as pooled features, with attribute targets and pairs to order."""
+    rungs = ladders(photos, kinds_per_photo, seed)
+    by_name = {str(rung): rung for rung in rungs}
+    features = frozen_features(trunk, list(by_name), lambda name: render(by_name[name]), cache, "ladders")
+    row_of = {(rung.photo, rung.kind, rung.level): row for row, rung in enumerate(rungs)}
+    # The mildest level is not paired with the clean photo: some mild kinds (contrast, sharpening) may please.
+    pairs = [(row_of[r.photo, r.kind, r.level - 1], row) for row, r in enumerate(rungs) if r.level > 1]
+    pairs += [(row_of[r.photo, CLEAN, 0], row) for row, r in enumerate(rungs) if r.level > 2]
+    return Ladders(
+        torch.from_numpy(np.asarray(features, dtype=np.float32)),
+        torch.from_numpy(attribute_targets(rungs)),
+        torch.tensor(pairs),
+    )
 
 
 def _load(file: Path) -> np.ndarray:

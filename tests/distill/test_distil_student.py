@@ -11,10 +11,10 @@ from PIL import Image
 from pocketiqa.preprocess import preprocess
 
 from distill.degraded_photos import CLEAN, ladders, render
-from distill.distil_student import prepare_lesson
+from distill.distil_student import prepare_lesson, teacher_scores
 from distill.mos_sets import MosSet
 from distill.student import INPUT_SPEC
-from distill.teacher import Teacher
+from distill.teacher import Teacher, read_prompts
 
 
 @pytest.fixture
@@ -38,3 +38,19 @@ def test_scored_photos_come_first_with_their_scores_and_rungs_after_them_with_th
     assert np.array_equal(lesson.views(7), render(rungs[5]))
     assert torch.allclose(lesson.embedding.norm(dim=1), torch.ones(8), atol=1e-5)
     assert len(set(lesson.held_out[2:])) == 1
+
+
+def test_the_teacher_scores_photos_over_the_views_that_the_student_sees(
+    tmp_path: Path, files: list[Path], tiny_teacher: Teacher
+) -> None:
+    mos_set = MosSet("own", files, np.array([0.2, 0.8, 0.5]), np.array(["a", "b", "a"]))
+    told = teacher_scores(tiny_teacher, mos_set, tmp_path / "cache")
+    for path, score in zip(files, told):
+        with torch.no_grad():
+            views = tiny_teacher.embed(torch.from_numpy(preprocess(path, INPUT_SPEC)))
+            seen = torch.nn.functional.normalize(views.mean(0), dim=0)[None]
+            expected = read_prompts(seen, tiny_teacher.text(), tiny_teacher.config.scoring).score.item()
+        assert score.item() == pytest.approx(expected, abs=0.01)
+    lesson = prepare_lesson(tiny_teacher, mos_set, ladders(files[:1], 1, seed=0), tmp_path / "cache")
+    again = read_prompts(lesson.embedding[:3], tiny_teacher.text().detach(), tiny_teacher.config.scoring).score
+    assert torch.equal(again, told)

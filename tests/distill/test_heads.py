@@ -30,6 +30,14 @@ def test_the_fit_recovers_a_linear_opinion(opinions: Opinions) -> None:
     assert np.corrcoef(score, opinions.mos)[0, 1] > 0.98
 
 
+def test_a_teacher_s_scores_take_their_share_of_the_targets_and_nothing_else_changes(opinions: Opinions) -> None:
+    told = 1 - opinions.mos
+    blended = opinions.blended(told, 0.25)
+    assert torch.allclose(blended.mos, 0.75 * opinions.mos + 0.25 * told)
+    assert torch.equal(blended.features, opinions.features) and (blended.sources == opinions.sources).all()
+    assert torch.equal(opinions.blended(told, 0.0).mos, opinions.mos)
+
+
 def test_the_same_data_gives_the_same_heads(opinions: Opinions) -> None:
     first, second = fit_heads(opinions, None, GENTLE), fit_heads(opinions, None, GENTLE)
     assert torch.equal(first[0], second[0]) and torch.equal(first[1], second[1])
