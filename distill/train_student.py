@@ -91,7 +91,7 @@ def smoke(config: StudentConfig) -> StudentConfig:
         teacher=teacher,
         cache=config.run / "cache",
         kinds_per_photo=1,
-        distil=DistilConfig(DistillationConfig(cosine=1.0, kinds=0.1), steps),
+        distil=DistilConfig(loss=DistillationConfig(cosine=1.0, kinds=0.1), steps=steps),
     )
 
 
