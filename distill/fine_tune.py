@@ -93,7 +93,7 @@ class FineTuning(Objective):
 
     def forward(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """The squared error."""
-        # A CPU trains depthwise convolutions half as long again in the other order.
+        # A CPU trains depthwise convolutions faster in this order.
         photos = batch["photos"].contiguous(memory_format=torch.channels_last)
         return {"mse": (self.network(photos) - batch["mos"]).square().mean()}
 
