@@ -16,12 +16,14 @@ from distill.leave_one_out import LeaveOneOutConfig, leave_one_source_out
 from distill.run_folder import TrainingStopped
 from distill.train_student import StudentConfig, train_student
 from distill.train_teacher import TeacherRunConfig, train_teacher
+from distill.trained_trunks import TrainedTrunksConfig, measure_trained_trunks
 
 _COMMANDS = {
     "teacher": (TeacherRunConfig, lambda config: json.dumps(train_teacher(config), indent=2)),
     "student": (StudentConfig, lambda config: json.dumps(train_student(config)["validation"], indent=2)),
     "ablation": (AblationConfig, measure_ablation),
     "leave-one-out": (LeaveOneOutConfig, leave_one_source_out),
+    "trained-trunks": (TrainedTrunksConfig, measure_trained_trunks),
     "fine-tune": (FineTuneConfig, measure_fine_tuning),
     "consistency": (ConsistencyConfig, measure_consistency),
     "input-policy": (InputPolicyConfig, measure_input_policies),

@@ -178,7 +178,7 @@ def rows() -> dict[str, Row]:
         "ranks within a source instead of scores": ranks,
         "mean of one head a source": fitted(consensus=1.0),
         "half of it, L2 × 2": fitted(consensus=0.5, l2=PLAIN.l2 * 2),
-        "**a quarter of it, L2 × 2 (shipped)**": fitted(**quarter),
+        "**a quarter of it, L2 × 2 (the student without a teacher)**": fitted(**quarter),
     }
     teachers = {
         "teacher, opinions alone": taught(rungs=False),
@@ -187,7 +187,7 @@ def rows() -> dict[str, Row]:
     }
     taken_over = {
         "student on the teacher alone, a quarter, L2 × 2": distilled(1.0, **quarter),
-        "student on half teacher, a quarter, L2 × 2": distilled(0.5, **quarter),
+        "**student on half teacher, a quarter, L2 × 2 (shipped)**": distilled(0.5, **quarter),
         "the same, and on the teacher's scores of ladders": distilled(0.5, on_ladders=True, **quarter),
         "student on three tenths teacher, a tenth, L2 × 2": distilled(0.3, **tenth),
     }
@@ -213,7 +213,7 @@ def measure_ablation(config: AblationConfig) -> str:
         @cache
         def split_ladders() -> tuple[Ladders, torch.Tensor]:
             whole = ladders_of(photos, kinds_per_photo, config.seed, trunk, config.cache)
-            return _without(whole, kept), whole.features[kept]
+            return without(whole, kept), whole.features[kept]
 
         return Room(opinions_of(mos_set, trunk, config.cache), split_ladders)
 
@@ -233,7 +233,7 @@ def measure_ablation(config: AblationConfig) -> str:
             scorer, room = row.fit(rooms, ~out), rooms(row.trunk)
             score = scorer(room.opinions.features[out]).numpy()
             cells.append(with_interval(score, mos_set.mos[out], config.seed))
-            monotone.append(_falls(held_out, scorer(room.held_out).numpy()))
+            monotone.append(falls(held_out, scorer(room.held_out).numpy()))
             if row.teacher is not None:
                 told = row.teacher(rooms, ~out)(rooms("teacher").opinions.features[out])
                 followed.append(srcc(score, told.numpy()))
@@ -253,7 +253,7 @@ def _scorer(linear: Linear) -> Scorer:
     return lambda features: torch.sigmoid(features @ weight[0] + bias[0])
 
 
-def _without(whole: Ladders, held_out: np.ndarray) -> Ladders:
+def without(whole: Ladders, held_out: np.ndarray) -> Ladders:
     """Training ladders: the rungs that are not held out, and the pairs among them."""
     kept = torch.from_numpy(~held_out)
     place = torch.cumsum(kept, 0) - 1
@@ -268,7 +268,7 @@ def with_interval(score: np.ndarray, mos: np.ndarray, seed: int) -> str:
     return f"{srcc(score, mos):.3f} ± {(high - low) / 2:.3f}"
 
 
-def _falls(rungs: list[Rung], score: np.ndarray) -> float:
+def falls(rungs: list[Rung], score: np.ndarray) -> float:
     """Mean monotonicity of ladders, each from the clean photo on."""
     clean = {rung.photo: value for rung, value in zip(rungs, score) if rung.kind == CLEAN}
     along: dict[tuple, dict[int, float]] = {}

@@ -6,7 +6,6 @@ scores: a probe first, so that the trunk is never pulled about by heads that kno
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,13 +13,13 @@ import numpy as np
 import torch
 from pocketiqa.preprocess import preprocess
 
-from distill.degraded_photos import CLEAN, Rung, attribute_targets, ladders, render
+from distill.degraded_photos import CLEAN, Rung, attribute_targets, render
 from distill.distributed import this_process
 from distill.mos_sets import MosSet, split_by_hash
 from distill.run_folder import RunFolder
 from distill.stage_distillation import DistillationConfig, DistillationStage, Lesson
 from distill.student import ATTRIBUTES, INPUT_SPEC, Student
-from distill.teacher import Teacher, read_prompts
+from distill.teacher import Scoring, Teacher, read_prompts
 from distill.teacher_targets import teacher_embeddings
 from distill.trainer import TrainerConfig, train
 from distill.training_photos import read_photo
@@ -48,25 +47,27 @@ class DistilConfig:
 
 def distil(
     student: Student,
-    teacher: Teacher,
-    mos_set: MosSet,
-    pristine: list[Path],
-    kinds_per_photo: int,
-    run: Path,
-    cache: Path,
+    lesson: Lesson,
+    text: torch.Tensor,
+    scoring: Scoring,
+    folder: RunFolder,
     seed: int,
     config: DistilConfig,
 ) -> dict[str, float]:
-    """Train ``student`` in place, from its probe; returns figures on held-out photos.
+    """Train ``student`` in place, from its fitted heads; returns figures on held-out photos.
 
-    Raises:
-        RunError: ``run`` holds another run.
+    Args:
+        student: with fitted heads.
+        lesson: photos and the teacher's targets.
+        text: the teacher's prompts, unit embeddings N×D.
+        scoring: how they become a score.
+        folder: of the run; one that broke off goes on.
+        seed: of every draw.
+        config: terms, steps and rates.
     """
-    folder = RunFolder(run, dataclasses.asdict(config) | {"teacher": teacher.fingerprint(), "seed": seed})
-    lesson = prepare_lesson(teacher, mos_set, ladders(pristine, kinds_per_photo, seed), cache)
     start = {name: tensor.clone() for name, tensor in student.state_dict().items()}
     torch.manual_seed(seed)
-    stage = DistillationStage(student, lesson, teacher.text().detach(), teacher.config.scoring, config.loss)
+    stage = DistillationStage(student, lesson, text, scoring, config.loss)
     with this_process() as process:
         train(stage, config.steps, folder, seed, process)
     with torch.no_grad():
@@ -79,32 +80,48 @@ def distil(
 
 def teacher_scores(teacher: Teacher, mos_set: MosSet, cache: Path) -> torch.Tensor:
     """The teacher's scores of a MOS set's photos, float32 n in [0, 1]."""
-    scored = [Rung(path, CLEAN, 0, 0) for path in mos_set.paths]
-    embedding = teacher_embeddings(teacher, scored, _seen, _SPEC, cache)
+    embedding = teacher_embeddings(teacher, _undegraded(mos_set), _seen, _SPEC, cache)
     return read_prompts(embedding, teacher.text().detach(), teacher.config.scoring).score
 
 
-def prepare_lesson(teacher: Teacher, mos_set: MosSet, rungs: list[Rung], cache: Path) -> Lesson:
-    """Scored photos first, then rungs; a tenth of each is held out, a photo's rungs together."""
-    scored = [Rung(path, CLEAN, 0, 0) for path in mos_set.paths]
+def teacher_lesson(teacher: Teacher, mos_set: MosSet, rungs: list[Rung], features: torch.Tensor, cache: Path) -> Lesson:
+    """``prepare_lesson`` with the embeddings of ``teacher``, from ``cache`` where they are there."""
+    embedding = [
+        teacher_embeddings(teacher, _undegraded(mos_set), _seen, _SPEC, cache),
+        teacher_embeddings(teacher, rungs, render, f"at most 512, {_SPEC}", cache),
+    ]
+    return prepare_lesson(mos_set, rungs, features, torch.cat(embedding))
+
+
+def prepare_lesson(mos_set: MosSet, rungs: list[Rung], features: torch.Tensor, embedding: torch.Tensor) -> Lesson:
+    """Scored photos first, then rungs; a tenth of each is held out, a photo's rungs together.
+
+    Args:
+        mos_set: photos with people's scores.
+        rungs: of ladders of degradations.
+        features: the student's own of all of them at its start, n×d.
+        embedding: the teacher's of all of them, n×D of length 1.
+    """
+    scored = _undegraded(mos_set)
 
     def views(row: int) -> np.ndarray:
         return _seen(scored[row]) if row < len(scored) else render(rungs[row - len(scored)])
 
-    told = [
-        teacher_embeddings(teacher, scored, _seen, _SPEC, cache),
-        teacher_embeddings(teacher, rungs, render, f"at most 512, {_SPEC}", cache),
-    ]
     unknown = np.full((len(scored), len(ATTRIBUTES)), np.nan, dtype=np.float32)
     return Lesson(
         rungs=[*scored, *rungs],
         views=views,
-        embedding=torch.cat(told),
+        features=features,
+        embedding=embedding,
         mos=torch.tensor([*mos_set.mos, *[np.nan] * len(rungs)], dtype=torch.float32),
         attributes=torch.from_numpy(np.concatenate([unknown, attribute_targets(rungs)])),
         sources=np.array([*mos_set.sources, *[_LADDERS] * len(rungs)]),
         held_out=split_by_hash([rung.photo for rung in [*scored, *rungs]], 0.1),
     )
+
+
+def _undegraded(mos_set: MosSet) -> list[Rung]:
+    return [Rung(path, CLEAN, 0, 0) for path in mos_set.paths]
 
 
 def _seen(rung: Rung) -> np.ndarray:

@@ -34,6 +34,8 @@ from distill.teacher import Reading, Scoring, read_prompts
 from distill.trainer import Objective
 
 _CLASSES = 1 + len(KINDS) * len(LEVELS)
+# Of standardized features' unit variance: enough where photos are fewer than features.
+_RIDGE = 0.1
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ class DistillationConfig:
         kinds: an auxiliary head that names kind and level of a degradation (after CONTRIQUE).
         keep_features: stay near the features that the student started with.
         trunk_rate: the trunk's share of the heads' learning rate; 0 freezes it.
+        frozen_stages: so many of the trunk's stages, from the first, stay as they are, and its stem with them.
     """
 
     opinions: float = 1.0
@@ -69,6 +72,7 @@ class DistillationConfig:
     kinds: float = 0.0
     keep_features: float = 1.0
     trunk_rate: float = 0.05
+    frozen_stages: int = 0
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,7 @@ class Lesson:
     Attributes:
         rungs: photo and degradation of each row.
         views: from a row to the student's input, float32 V×3×H×W in [0, 1].
+        features: the student's own at its start, n×d.
         embedding: the teacher's, n×D of length 1.
         mos: people's scores n in [0, 1], NaN where there is none.
         attributes: targets n×6 in [0, 1], NaN where unknown.
@@ -87,6 +92,7 @@ class Lesson:
 
     rungs: list[Rung]
     views: Callable[[int], np.ndarray]
+    features: torch.Tensor
     embedding: torch.Tensor
     mos: torch.Tensor
     attributes: torch.Tensor
@@ -104,10 +110,13 @@ class DistillationStage(Objective):
         self.student, self.config = student, config
         self._lesson, self._scoring = lesson, scoring
         width = len(student.heads.local) * WIDTH
-        self.projection = nn.Linear(width, text.shape[1])
+        self.projection = _probe(lesson)
         self.kind_head = nn.Linear(width, _CLASSES)
         self.register_buffer("text", text)
         student.trunk.requires_grad_(config.trunk_rate > 0)
+        if config.frozen_stages:
+            student.trunk.stem.requires_grad_(False)
+            student.trunk.stages[: config.frozen_stages].requires_grad_(False)
         # In a list, so that it is no part of what is trained or saved.
         self._start = [copy.deepcopy(student).requires_grad_(False).eval()]
         told = read_prompts(lesson.embedding, text, scoring)
@@ -137,7 +146,8 @@ class DistillationStage(Objective):
     def forward(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """The terms whose weight is not 0, each weighted."""
         config = self.config
-        flat = batch["views"].flatten(0, 1)
+        # A CPU trains depthwise convolutions faster in this order.
+        flat = batch["views"].flatten(0, 1).contiguous(memory_format=torch.channels_last)
         features = self.student.features(flat).reshape(len(batch["views"]), -1)
         weight, bias = self.student.heads.linear()
         quality = torch.sigmoid(features @ weight.t() + bias)
@@ -200,6 +210,24 @@ class DistillationStage(Objective):
         with torch.no_grad():
             before = start.features(views).reshape(features.shape)
         return ((features - before).square().sum(1) / before.square().sum(1)).mean()
+
+
+def _probe(lesson: Lesson) -> nn.Linear:
+    """From the student's features to the teacher's embedding, by ridge regression over the photos that teach.
+
+    A projection that knows nothing would pull the trunk about in the first steps.
+    """
+    rows = torch.from_numpy(~lesson.held_out)
+    features, embedding = lesson.features[rows], lesson.embedding[rows]
+    mean, scale = features.mean(0), 1 / (features.std(0) + 1e-4)
+    standard, middle = (features - mean) * scale, embedding.mean(0)
+    gram = standard.t() @ standard / len(standard) + _RIDGE * torch.eye(features.shape[1])
+    weight = torch.linalg.solve(gram, standard.t() @ (embedding - middle) / len(standard)).t() * scale
+    projection = nn.Linear(features.shape[1], embedding.shape[1])
+    with torch.no_grad():
+        projection.weight.copy_(weight)
+        projection.bias.copy_(middle - weight @ mean)
+    return projection
 
 
 def _agreement(score: torch.Tensor, mos: torch.Tensor) -> torch.Tensor:

@@ -25,11 +25,12 @@ import numpy as np
 import torch
 from pocketiqa.parity import plcc, srcc
 
-from distill.degraded_photos import pristine_photos, reduced
-from distill.distil_student import DistilConfig, distil, teacher_scores
+from distill.degraded_photos import ladders, pristine_photos, reduced
+from distill.distil_student import DistilConfig, distil, teacher_lesson, teacher_scores
 from distill.frozen_features import FrozenTrunk, StudentFeatures, ladders_of, opinions_of
 from distill.heads import HeadConfig, Opinions, fit_heads
 from distill.mos_sets import MOS_SETS, MosSetError, split_by_hash
+from distill.run_folder import RunFolder
 from distill.smoke_photos import write_smoke_photos
 from distill.stage_distillation import DistillationConfig
 from distill.student import INPUT_SPEC, OUTPUTS, SHIPPED_STUDENT, Student, save_tensors
@@ -130,17 +131,15 @@ def train_student(config: StudentConfig) -> dict[str, object]:
     figures = validation_figures(opinions, told, held_out, weight, bias)
     distilled, trunk_is_frozen = {}, teacher is None or not config.distil.steps.steps
     if not trunk_is_frozen:
-        distilled = distil(
-            student,
-            teacher,
-            mos_set,
-            photos,
-            config.kinds_per_photo,
+        folder = RunFolder(
             config.run / "distillation",
-            config.cache,
-            config.seed,
-            config.distil,
+            dataclasses.asdict(config.distil) | {"teacher": teacher.fingerprint(), "seed": config.seed},
         )
+        features = torch.cat([opinions.features, rungs.features])
+        shown = ladders(photos, config.kinds_per_photo, config.seed)
+        lesson = teacher_lesson(teacher, mos_set, shown, features, config.cache)
+        text = teacher.text().detach()
+        distilled = distil(student, lesson, text, teacher.config.scoring, folder, config.seed, config.distil)
     record = {
         "command": "python -m distill " + shlex.join(_without_parents(sys.argv[1:])),
         "seed": config.seed,

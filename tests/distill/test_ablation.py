@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from distill.ablation import Room, _falls, _without, rows, with_interval
+from distill.ablation import Room, falls, rows, with_interval, without
 from distill.degraded_photos import CLEAN, Rung
 from distill.heads import Ladders, Opinions
 
@@ -36,7 +36,7 @@ def test_every_row_ranks_a_source_that_it_never_saw_when_there_is_something_to_l
 
 def test_pairs_with_a_held_out_rung_are_dropped_and_the_others_point_at_the_same_features(room: Room) -> None:
     held_out = np.arange(36) < 7
-    kept = _without(room.ladders, held_out)
+    kept = without(room.ladders, held_out)
     before = {(a, b) for a, b in room.ladders.pairs.tolist() if a >= 7 and b >= 7}
     after = {(a + 7, b + 7) for a, b in kept.pairs.tolist()}
     assert after == before and torch.equal(kept.features, room.ladders.features[7:])
@@ -44,8 +44,8 @@ def test_pairs_with_a_held_out_rung_are_dropped_and_the_others_point_at_the_same
 
 def test_a_falling_ladder_counts_one_and_a_rising_one_minus_one() -> None:
     rungs = [Rung(Path("a"), CLEAN, 0, 0)] + [Rung(Path("a"), "jpeg", level, 0) for level in (1, 2, 3)]
-    assert _falls(rungs, np.array([0.9, 0.7, 0.5, 0.2])) == pytest.approx(1)
-    assert _falls(rungs, np.array([0.2, 0.5, 0.7, 0.9])) == pytest.approx(-1)
+    assert falls(rungs, np.array([0.9, 0.7, 0.5, 0.2])) == pytest.approx(1)
+    assert falls(rungs, np.array([0.2, 0.5, 0.7, 0.9])) == pytest.approx(-1)
 
 
 def test_heads_average_by_their_shares(room: Room) -> None:

@@ -25,18 +25,17 @@ def files(tmp_path: Path, photos: dict[str, np.ndarray]) -> list[Path]:
 
 
 def test_scored_photos_come_first_with_their_scores_and_rungs_after_them_with_their_attributes(
-    tmp_path: Path, files: list[Path], tiny_teacher: Teacher
+    files: list[Path],
 ) -> None:
     mos_set = MosSet("own", files[:2], np.array([0.2, 0.8]), np.array(["a", "b"]))
     rungs = ladders(files[2:], kinds_per_photo=1, seed=0)
-    lesson = prepare_lesson(tiny_teacher, mos_set, rungs, tmp_path / "cache")
-    assert len(lesson.rungs) == 2 + 6 and lesson.embedding.shape == (8, 32)
+    lesson = prepare_lesson(mos_set, rungs, torch.zeros(8, 4), torch.eye(8))
+    assert len(lesson.rungs) == 2 + 6
     assert lesson.mos[:2].tolist() == pytest.approx([0.2, 0.8]) and lesson.mos[2:].isnan().all()
     assert lesson.attributes[:2].isnan().all() and lesson.attributes[2].eq(1).all()
     assert lesson.rungs[0].kind == CLEAN and len(set(lesson.sources)) == 3
     assert np.array_equal(lesson.views(0), preprocess(files[0], INPUT_SPEC))
     assert np.array_equal(lesson.views(7), render(rungs[5]))
-    assert torch.allclose(lesson.embedding.norm(dim=1), torch.ones(8), atol=1e-5)
     assert len(set(lesson.held_out[2:])) == 1
 
 
@@ -51,6 +50,3 @@ def test_the_teacher_scores_photos_over_the_views_that_the_student_sees(
             seen = torch.nn.functional.normalize(views.mean(0), dim=0)[None]
             expected = read_prompts(seen, tiny_teacher.text(), tiny_teacher.config.scoring).score.item()
         assert score.item() == pytest.approx(expected, abs=0.01)
-    lesson = prepare_lesson(tiny_teacher, mos_set, ladders(files[:1], 1, seed=0), tmp_path / "cache")
-    again = read_prompts(lesson.embedding[:3], tiny_teacher.text().detach(), tiny_teacher.config.scoring).score
-    assert torch.equal(again, told)

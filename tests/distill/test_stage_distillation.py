@@ -33,12 +33,19 @@ def lesson(rungs: list[Rung], photos: dict[str, np.ndarray]) -> Lesson:
     images = [picture.roll(8 * row, -1) for row in range(4)] + [
         degrade(picture, rung.kind, rung.level, 0) if rung.level else picture for rung in rungs[4:]
     ]
+
+    def views(row: int) -> np.ndarray:
+        return images[row].expand(2, -1, -1, -1).contiguous().numpy()
+
+    with torch.no_grad():
+        features = torch.stack([Student().eval().features(torch.from_numpy(views(row))).flatten() for row in range(8)])
     generator = torch.Generator().manual_seed(0)
     attributes = torch.from_numpy(attribute_targets(rungs))
     attributes[:4] = torch.nan
     return Lesson(
         rungs=rungs,
-        views=lambda row: images[row].expand(2, -1, -1, -1).contiguous().numpy(),
+        views=views,
+        features=features,
         embedding=torch.nn.functional.normalize(torch.randn(8, 32, generator=generator), dim=1),
         mos=torch.tensor([0.1, 0.4, 0.6, 0.9, *[torch.nan] * 4]),
         attributes=attributes,
@@ -98,6 +105,22 @@ def test_a_frozen_trunk_takes_no_gradient_and_a_slow_one_a_smaller_rate(lesson: 
     assert not any(parameter.requires_grad for parameter in frozen.student.trunk.parameters())
     slow = stage_of(lesson, tiny_teacher, replace(ALL, trunk_rate=0.1))
     assert [group["lr"] for group in slow.parameter_groups(1.0)] == [1.0, 0.1]
+
+
+def test_frozen_stages_take_no_gradient_and_the_later_ones_do(lesson: Lesson, tiny_teacher: Teacher) -> None:
+    stage = stage_of(lesson, tiny_teacher, replace(ALL, frozen_stages=3))
+    sum(stage(batch_of(stage)).values()).backward()
+    learnt = {name for name, parameter in stage.student.trunk.named_parameters() if parameter.grad is not None}
+    assert {int(name.split(".")[1]) for name in learnt} == {3, 4, 5, 6} and not any("stem" in name for name in learnt)
+
+
+def test_the_projection_starts_where_the_students_features_tell_the_teachers_embedding(
+    lesson: Lesson, tiny_teacher: Teacher
+) -> None:
+    told = torch.nn.functional.normalize(1 + 0.1 * lesson.features[:, :32], dim=1)
+    stage = stage_of(replace(lesson, embedding=told, held_out=np.zeros(8, dtype=bool)), tiny_teacher, ALL)
+    error = (torch.nn.functional.normalize(stage.projection(lesson.features), dim=1) - told).square().mean()
+    assert error < 0.05 * (told - told.mean(0)).square().mean()
 
 
 def test_a_privileged_teachers_scores_fall_along_the_ladder_and_leave_scored_photos_alone(

@@ -1,0 +1,133 @@
+"""Trained trunks are measured without the source left out, from one start, and every switch has its row."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+from distill.degraded_photos import attribute_targets, ladders
+from distill.fold import Fold, Photos
+from distill.frozen_features import StudentFeatures
+from distill.heads import Ladders, Opinions
+from distill.mos_sets import MosSet
+from distill.packaged_teacher import STAGE_WIDTH, Lite2Features
+from distill.stage_distillation import DistillationConfig
+from distill.student import WIDTH
+from distill.trained_trunks import (
+    TrainedTrunksConfig,
+    change,
+    student_rows,
+    student_scores,
+    teacher_rows,
+    teacher_scores,
+)
+from distill.trainer import TrainerConfig
+
+SOURCES = np.array(["a", "b", "c"] * 4)
+WIDTHS = {StudentFeatures: 2 * WIDTH, Lite2Features: 2 * STAGE_WIDTH}
+
+
+class Eager:
+    """In the place of the lowered program, which takes its time."""
+
+    def __init__(self, network: nn.Module) -> None:
+        self.network = network
+
+    def __call__(self, views: np.ndarray) -> np.ndarray:
+        with torch.no_grad():
+            outputs = self.network(torch.from_numpy(views))
+        return (outputs[0] if isinstance(outputs, tuple) else outputs).numpy().ravel()
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> TrainedTrunksConfig:
+    one = TrainerConfig(steps=1, batch=2, rate=1e-5)
+    folder = tmp_path_factory.mktemp("trained trunks")
+    return TrainedTrunksConfig(folder, [], run=folder / "run", distillation=one, alignment=one, opinions=one)
+
+
+@pytest.fixture(scope="module")
+def all_photos(config: TrainedTrunksConfig, photos: dict[str, np.ndarray]) -> Photos:
+    folder, rocket = config.mos_folder, Image.fromarray(photos["rocket"])
+    paths = [folder / f"{number}.png" for number in range(12)]
+    for number, path in enumerate(paths):
+        rocket.crop((20 * number, 10 * number, 20 * number + 200, 10 * number + 160)).save(path)
+    pristine = [folder / f"pristine {number}.png" for number in range(3)]
+    for number, path in enumerate(pristine):
+        Image.fromarray(photos["coffee"][40 * number : 40 * number + 128, :160]).save(path)
+    mos_set = MosSet("own", paths, np.linspace(0.1, 0.9, 12), SOURCES)
+    rungs = ladders(pristine, 1, seed=0)
+    generator = torch.Generator().manual_seed(0)
+    pairs = torch.tensor([(row - 1, row) for row, rung in enumerate(rungs) if rung.level])
+    targets = torch.from_numpy(attribute_targets(rungs))
+    features = {}
+    for trunk, width in WIDTHS.items():
+        scored, of_rungs = (torch.rand(count, width, generator=generator) for count in (12, len(rungs)))
+        mos = torch.tensor(mos_set.mos, dtype=torch.float32)
+        features[trunk] = Opinions(scored, mos, SOURCES), Ladders(of_rungs, targets, pairs)
+    return Photos(mos_set, rungs, np.array([rung.photo == pristine[2] for rung in rungs]), features)
+
+
+@pytest.fixture(scope="module")
+def fold(all_photos: Photos) -> Fold:
+    return Fold("b", all_photos, ranked=3, judged=1, seed=0)
+
+
+@pytest.mark.slow
+def test_a_fold_learns_nothing_of_its_source_and_ranks_nothing_else(fold: Fold) -> None:
+    assert "b" not in fold.seen.sources and set(fold.ranked.sources) == {"b"} and len(fold.ranked) == 3
+    assert "b" not in fold.lesson.sources and not fold.lesson.held_out.any()
+    assert len(fold.lesson.rungs) == len(fold.seen) + len(fold.rungs) == len(fold.lesson.features)
+    learnt, judged = ({rung.photo for rung in rungs} for rungs in (fold.rungs, fold.judged))
+    assert len(learnt) == 2 and len(judged) == 1 and not learnt & judged
+
+
+@pytest.mark.slow
+def test_a_row_starts_where_the_fit_ends_and_every_step_moves_it(
+    fold: Fold, config: TrainedTrunksConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("distill.fold.FrozenTrunk", Eager)
+    none = replace(config.distillation, steps=0)
+    still = replace(config, run=config.run / "still", distillation=none, alignment=none, opinions=none)
+    for scores_of, rows, last in (
+        (student_scores, student_rows, "student: all of stage C"),
+        (teacher_scores, lambda _: teacher_rows(), "teacher: stages A and B"),
+    ):
+        start = next(iter(rows(config)))
+        before, unmoved, after = (
+            scores_of(name, rows(how)[name], fold, how)
+            for name, how in ((start, config), (last, still), (last, config))
+        )
+        assert before.shape == (len(fold.ranked) + len(fold.judged),)
+        assert np.array_equal(before, unmoved) and (np.abs(before - after) > 1e-6).all()
+
+
+@pytest.mark.slow
+def test_the_start_of_the_student_gives_the_scores_of_its_fitted_heads(fold: Fold) -> None:
+    network = fold.student()
+    features = fold.lesson.features[: len(fold.seen)]
+    weight, bias = network.heads.linear()
+    fitted = (features @ weight[0] + bias[0]).sigmoid()
+    assert np.corrcoef(fitted.detach(), fold.lesson.mos[: len(fold.seen)])[0, 1] > 0.5
+
+
+def test_every_switch_of_every_stage_has_its_row(config: TrainedTrunksConfig) -> None:
+    students = [how.loss for how in student_rows(config).values() if how]
+    for switch in fields(DistillationConfig):
+        assert any(getattr(loss, switch.name) for loss in students), switch.name
+    alignments = [how.alignment for how in teacher_rows().values() if how.alignment]
+    assert any(one.symmetric for one in alignments) and any(one.attributes for one in alignments)
+
+
+def test_the_change_is_zero_of_equal_scores_and_positive_of_better_ones() -> None:
+    random = np.random.default_rng(0)
+    mos = [random.random(200) for _ in range(2)]
+    worse, better = ([m + random.normal(0, noise, 200) for m in mos] for noise in (0.3, 0.1))
+    assert change(mos, worse, worse, seed=0) == "+0.000 ± 0.000"
+    gain, half = map(float, change(mos, worse, better, seed=0).split(" ± "))
+    assert gain > half > 0
