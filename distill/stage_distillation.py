@@ -55,7 +55,9 @@ class DistillationConfig:
         privileged: let the teacher's scores fall along each ladder, as if it saw the reference (after CKDN).
         kinds: an auxiliary head that names kind and level of a degradation (after CONTRIQUE).
         keep_features: stay near the features that the student started with.
-        trunk_rate: the trunk's share of the heads' learning rate; 0 freezes it.
+        trunk_rate: the trunk's share of the learning rate, which the projection has whole; 0 freezes it.
+        heads_rate: the heads' share; 0 keeps them as they were fitted. On raw features a step of the rate is large, and
+            undoes what the fit's penalty was chosen for.
         frozen_stages: so many of the trunk's stages, from the first, stay as they are, and its stem with them.
     """
 
@@ -72,6 +74,7 @@ class DistillationConfig:
     kinds: float = 0.0
     keep_features: float = 1.0
     trunk_rate: float = 0.05
+    heads_rate: float = 0.0
     frozen_stages: int = 0
 
 
@@ -114,6 +117,7 @@ class DistillationStage(Objective):
         self.kind_head = nn.Linear(width, _CLASSES)
         self.register_buffer("text", text)
         student.trunk.requires_grad_(config.trunk_rate > 0)
+        student.heads.requires_grad_(config.heads_rate > 0)
         if config.frozen_stages:
             student.trunk.stem.requires_grad_(False)
             student.trunk.stages[: config.frozen_stages].requires_grad_(False)
@@ -175,12 +179,13 @@ class DistillationStage(Objective):
         return {name: getattr(config, name) * term() for name, term in terms.items() if getattr(config, name)}
 
     def parameter_groups(self, rate: float) -> list[dict[str, object]]:
-        """The trunk learns at its own, smaller rate."""
-        learnt = [(name, parameter) for name, parameter in self.named_parameters() if parameter.requires_grad]
-        trunk = [parameter for name, parameter in learnt if name.startswith("student.trunk.")]
-        others = [parameter for name, parameter in learnt if not name.startswith("student.trunk.")]
-        groups = [{"params": others, "lr": rate}, {"params": trunk, "lr": rate * self.config.trunk_rate}]
-        return [group for group in groups if group["params"]]
+        """Trunk and heads learn at rates of their own."""
+        shares = {"student.trunk.": self.config.trunk_rate, "student.heads.": self.config.heads_rate, "": 1.0}
+        groups: dict[str, list[nn.Parameter]] = {part: [] for part in shares}
+        for name, parameter in self.named_parameters():
+            if parameter.requires_grad:
+                groups[next(part for part in shares if name.startswith(part))].append(parameter)
+        return [{"params": group, "lr": rate * shares[part]} for part, group in groups.items() if group]
 
     def train(self, mode: bool = True) -> DistillationStage:
         """BatchNorm keeps the statistics that the trunk was trained with."""

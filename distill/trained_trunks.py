@@ -41,7 +41,7 @@ _RESAMPLES = 500
 
 @dataclass(frozen=True)
 class TrainedTrunksConfig:
-    """What is trained, how long, and what ranks it. The defaults are for two cores: three to five minutes a row.
+    """What is trained, how long, and what ranks it. The defaults are for two cores: two to four minutes a row.
 
     Attributes:
         mos_folder: a checkout of BIQ2021.
@@ -52,7 +52,7 @@ class TrainedTrunksConfig:
         seed: of every draw.
         ranked: photos of the source left out that are scored, at most.
         ladders: held-out pristine photos whose ladders are scored.
-        distillation: stage C's steps; heads and trunk learn at one rate.
+        distillation: stage C's steps, at the trunk's whole rate.
         alignment: stage A's steps.
         opinions: stage B's steps.
     """
@@ -63,11 +63,11 @@ class TrainedTrunksConfig:
     run: Path = Path("runs/trained-trunks")
     cache: Path = Path("runs/cache")
     seed: int = 0
-    ranked: int = 200
-    ladders: int = 10
-    distillation: TrainerConfig = field(default_factory=lambda: TrainerConfig(steps=30, batch=8, rate=1e-4))
-    alignment: TrainerConfig = field(default_factory=lambda: TrainerConfig(steps=10, batch=2, rate=3e-5))
-    opinions: TrainerConfig = field(default_factory=lambda: TrainerConfig(steps=20, batch=8, rate=3e-5))
+    ranked: int = 150
+    ladders: int = 6
+    distillation: TrainerConfig = field(default_factory=lambda: TrainerConfig(steps=20, batch=8, rate=1e-4))
+    alignment: TrainerConfig = field(default_factory=lambda: TrainerConfig(steps=8, batch=2, rate=3e-5))
+    opinions: TrainerConfig = field(default_factory=lambda: TrainerConfig(steps=15, batch=8, rate=3e-5))
 
 
 class _Embedding(nn.Module):
@@ -107,19 +107,20 @@ def student_rows(config: TrainedTrunksConfig) -> dict[str, DistilConfig | None]:
     return {
         "student: fitted heads, frozen trunk": None,
         "student: plain fine-tune to people's scores": also(),
-        "student: the same, teacher's score": also(score=whole.score),
-        "student: the same, its score weighed by its confidence": also(score=whole.score, confident=True),
-        "student: the same, its score with the reference known (CKDN)": also(score=whole.score, privileged=True),
-        "student: the same, its ranking of pairs": also(ranking=whole.ranking),
-        "student: the same, its embedding, squared error": also(embedding=whole.embedding),
-        "student: the same, its embedding, angle": also(cosine=1.0),
-        "student: the same, its grades": also(grades=whole.grades),
-        "student: the same, its antonym pairs": also(pairs=whole.pairs),
-        "student: the same, kind × level named (CONTRIQUE)": also(kinds=0.1),
+        "student: the same, heads trained too": also(heads_rate=1.0),
         "student: the same, near the frozen features": also(keep_features=whole.keep_features),
+        "student: the same, teacher's score": also(score=whole.score),
+        "student: the same, teacher's ranking of pairs": also(ranking=whole.ranking),
+        "student: the same, teacher's embedding, squared error": also(embedding=whole.embedding),
+        "student: the same, teacher's embedding, angle": also(cosine=1.0),
+        "student: the same, teacher's grades": also(grades=whole.grades),
+        "student: the same, teacher's antonym pairs": also(pairs=whole.pairs),
+        "student: the same, its score with the reference known (CKDN)": also(score=whole.score, privileged=True),
+        "student: the same, its score weighed by its confidence": also(score=whole.score, confident=True),
+        "student: the same, kind × level named (CONTRIQUE)": also(kinds=0.1),
         "student: all of stage C": trained(whole),
-        "student: all of it, moving average of weights": trained(whole, average=0.9),
         "student: all of it, half of the start's weights (WiSE-FT)": trained(whole, keep_start=0.5),
+        "student: all of it, moving average of weights": trained(whole, average=0.9),
     }
 
 
@@ -130,14 +131,14 @@ def teacher_rows() -> dict[str, TeacherSteps]:
     return {
         "teacher: fitted projection, frozen trunk": TeacherSteps(),
         "teacher: stage A": TeacherSteps(AlignmentConfig()),
+        "teacher: stage B": TeacherSteps(opinions=seen),
+        "teacher: stages A and B": TeacherSteps(AlignmentConfig(), seen),
         "teacher: stage A, symmetric negatives (TripletCLIP)": TeacherSteps(AlignmentConfig(symmetric=1.0)),
         "teacher: stage A, attributes' pairs": TeacherSteps(AlignmentConfig(attributes=1.0)),
         "teacher: stage A, learnable context": TeacherSteps(AlignmentConfig(), context_tokens=4),
-        "teacher: stage B": TeacherSteps(opinions=seen),
         "teacher: stage B, fidelity alone": TeacherSteps(opinions=replace(none, fidelity=1.0)),
         "teacher: stage B, squared error alone": TeacherSteps(opinions=replace(none, mse=1.0)),
         "teacher: stage B, correlation alone": TeacherSteps(opinions=replace(none, plcc=1.0)),
-        "teacher: stages A and B": TeacherSteps(AlignmentConfig(), seen),
     }
 
 

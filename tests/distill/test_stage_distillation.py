@@ -15,7 +15,8 @@ from distill.stage_distillation import DistillationConfig, DistillationStage, Le
 from distill.student import Student
 from distill.teacher import Teacher
 
-TERMS = [field.name for field in fields(DistillationConfig) if field.type == "float" and field.name != "trunk_rate"]
+RATES = ("trunk_rate", "heads_rate")
+TERMS = [field.name for field in fields(DistillationConfig) if field.type == "float" and field.name not in RATES]
 ALL = DistillationConfig(**dict.fromkeys(TERMS, 1.0))
 TOWARDS_THE_START = "keep_features"  # zero, and without a gradient, until the trunk has moved
 
@@ -99,12 +100,17 @@ def test_a_moved_trunk_is_drawn_back_to_its_features(lesson: Lesson, tiny_teache
     assert loss > 1e-4 and (gradient * stage.student.trunk.stem[0].weight).sum() > 0  # descent shrinks it again
 
 
-def test_a_frozen_trunk_takes_no_gradient_and_a_slow_one_a_smaller_rate(lesson: Lesson, tiny_teacher: Teacher) -> None:
+def test_trunk_and_heads_learn_at_their_shares_of_the_rate_or_not_at_all(lesson: Lesson, tiny_teacher: Teacher) -> None:
     frozen = stage_of(lesson, tiny_teacher, replace(ALL, trunk_rate=0.0))
     assert [group["lr"] for group in frozen.parameter_groups(1.0)] == [1.0]
-    assert not any(parameter.requires_grad for parameter in frozen.student.trunk.parameters())
-    slow = stage_of(lesson, tiny_teacher, replace(ALL, trunk_rate=0.1))
-    assert [group["lr"] for group in slow.parameter_groups(1.0)] == [1.0, 0.1]
+    assert not any(parameter.requires_grad for parameter in frozen.student.parameters())
+    slow = stage_of(lesson, tiny_teacher, replace(ALL, trunk_rate=0.1, heads_rate=0.01))
+    groups = {group["lr"]: group["params"] for group in slow.parameter_groups(1.0)}
+    assert {rate: len(group) for rate, group in groups.items()} == {
+        0.1: len(list(slow.student.trunk.parameters())),
+        0.01: len(list(slow.student.heads.parameters())),
+        1.0: 4,
+    }
 
 
 def test_frozen_stages_take_no_gradient_and_the_later_ones_do(lesson: Lesson, tiny_teacher: Teacher) -> None:
