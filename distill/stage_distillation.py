@@ -109,7 +109,17 @@ class DistillationStage(Objective):
     def __init__(
         self, student: Student, lesson: Lesson, text: torch.Tensor, scoring: Scoring, config: DistillationConfig
     ) -> None:
+        """Take what is taught.
+
+        Raises:
+            ValueError: neither trunk nor heads would learn.
+        """
         super().__init__()
+        if not (config.trunk_rate or config.heads_rate):
+            raise ValueError(
+                "neither trunk nor heads would learn: give --distil.loss.trunk-rate or --distil.loss.heads-rate above "
+                "0, or no steps"
+            )
         self.student, self.config = student, config
         self._lesson, self._scoring = lesson, scoring
         width = len(student.heads.local) * WIDTH

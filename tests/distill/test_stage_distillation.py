@@ -101,9 +101,11 @@ def test_a_moved_trunk_is_drawn_back_to_its_features(lesson: Lesson, tiny_teache
 
 
 def test_trunk_and_heads_learn_at_their_shares_of_the_rate_or_not_at_all(lesson: Lesson, tiny_teacher: Teacher) -> None:
-    frozen = stage_of(lesson, tiny_teacher, replace(ALL, trunk_rate=0.0))
-    assert [group["lr"] for group in frozen.parameter_groups(1.0)] == [1.0]
-    assert not any(parameter.requires_grad for parameter in frozen.student.parameters())
+    frozen = stage_of(lesson, tiny_teacher, replace(ALL, trunk_rate=0.0, heads_rate=0.5))
+    assert [group["lr"] for group in frozen.parameter_groups(1.0)] == [0.5, 1.0]
+    assert not any(parameter.requires_grad for parameter in frozen.student.trunk.parameters())
+    kept = stage_of(lesson, tiny_teacher, ALL)
+    assert not any(parameter.requires_grad for parameter in kept.student.heads.parameters())
     slow = stage_of(lesson, tiny_teacher, replace(ALL, trunk_rate=0.1, heads_rate=0.01))
     groups = {group["lr"]: group["params"] for group in slow.parameter_groups(1.0)}
     assert {rate: len(group) for rate, group in groups.items()} == {
@@ -111,6 +113,11 @@ def test_trunk_and_heads_learn_at_their_shares_of_the_rate_or_not_at_all(lesson:
         0.01: len(list(slow.student.heads.parameters())),
         1.0: 4,
     }
+
+
+def test_a_stage_in_which_nothing_would_learn_is_refused(lesson: Lesson, tiny_teacher: Teacher) -> None:
+    with pytest.raises(ValueError, match="heads-rate"):
+        stage_of(lesson, tiny_teacher, replace(ALL, trunk_rate=0.0))
 
 
 def test_frozen_stages_take_no_gradient_and_the_later_ones_do(lesson: Lesson, tiny_teacher: Teacher) -> None:
