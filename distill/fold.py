@@ -119,11 +119,8 @@ class Fold:
         """A new one with the fitted projection; a learnable context has its own, since it starts at random."""
         torch.manual_seed(self._seed)
         teacher = load_teacher(TeacherConfig(context_tokens=context_tokens))
-        fitted = self._project(teacher.text().detach()) if context_tokens else self._projection
-        projection = teacher.visual.head.proj
-        with torch.no_grad():
-            projection.weight.copy_(fitted[0])
-            projection.bias.copy_(fitted[1])
+        own_text = teacher.text().detach()
+        teacher.take_projection(*(self._project(own_text) if context_tokens else self._projection))
         return teacher
 
     def outputs(self, network: nn.Module) -> np.ndarray:

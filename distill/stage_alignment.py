@@ -59,7 +59,7 @@ class AlignmentStage(Objective):
     def __init__(self, teacher: Teacher, photos: list[Path], config: AlignmentConfig) -> None:
         super().__init__()
         self.teacher, self.photos, self.config = teacher, photos, config
-        teacher.visual.requires_grad_(True)
+        teacher.unfreeze()
         places = np.linspace(0, len(LEVELS) - 1, config.levels).round().astype(int)
         self._levels = [LEVELS[place] for place in places]
 

@@ -46,7 +46,7 @@ class OpinionStage(Objective):
     def __init__(self, teacher: Teacher, mos_sets: list[MosSet], config: OpinionConfig) -> None:
         super().__init__()
         self.teacher, self.config = teacher, config
-        teacher.visual.requires_grad_(True)
+        teacher.unfreeze()
         self._spec = PreprocessSpec(height=config.height, width=config.width)
         self._paths = [path for mos_set in mos_sets for path in mos_set.paths]
         self._mos = torch.tensor(np.concatenate([mos_set.mos for mos_set in mos_sets]), dtype=torch.float32)

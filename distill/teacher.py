@@ -87,6 +87,7 @@ class Teacher(nn.Module):
     def __init__(self, towers: TwoTowers, config: TeacherConfig) -> None:
         super().__init__()
         self.config = config
+        self._projection_is_fitted = False
         accept_any_resolution(towers.model.visual)
         self.towers = towers.model.requires_grad_(False)
         self.register_buffer("mean", torch.tensor(towers.mean).view(1, 3, 1, 1))
@@ -103,6 +104,23 @@ class Teacher(nn.Module):
     def visual(self) -> nn.Module:
         """The image tower: what stages A and B train."""
         return self.towers.visual
+
+    def take_projection(self, weight: torch.Tensor, bias: torch.Tensor) -> None:
+        """The packaged tower's projection, D×d and D, as it was fitted; stages A and B then leave it as it is.
+
+        The fit's penalty makes its weights so small that a few steps of a rate useful to the tower would undo it.
+        """
+        projection = self.visual.head.proj
+        with torch.no_grad():
+            projection.weight.copy_(weight)
+            projection.bias.copy_(bias)
+        self._projection_is_fitted = True
+
+    def unfreeze(self) -> None:
+        """Let the image tower learn, under its fitted projection where it has one."""
+        self.visual.requires_grad_(True)
+        if self._projection_is_fitted:
+            self.visual.head.proj.requires_grad_(False)
 
     def text(self) -> torch.Tensor:
         """Unit embeddings N×D of the prompts; with a gradient where their context is learnt."""

@@ -167,7 +167,7 @@ def _probe(teacher: Teacher, mos_sets: list[MosSet], photos: list[Path], config:
     )
     held_out = split_by_hash([path for mos_set in mos_sets for path in mos_set.paths], 0.1)
     rungs = ladders_of(photos, config.kinds_per_photo, config.seed, trunk, config.cache) if photos else None
-    weight, bias = fit_projection(
+    fitted = fit_projection(
         opinions.take(~held_out),
         rungs,
         len(INPUT_SPEC.views),
@@ -175,10 +175,7 @@ def _probe(teacher: Teacher, mos_sets: list[MosSet], photos: list[Path], config:
         config.teacher.scoring,
         config.probe,
     )
-    projection = teacher.visual.head.proj
-    with torch.no_grad():
-        projection.weight.copy_(weight)
-        projection.bias.copy_(bias)
+    teacher.take_projection(*fitted)
 
 
 def _learnt(teacher: Teacher) -> nn.ModuleDict:

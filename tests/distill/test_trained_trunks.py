@@ -18,6 +18,7 @@ from distill.mos_sets import MosSet
 from distill.packaged_teacher import STAGE_WIDTH, Lite2Features
 from distill.stage_distillation import DistillationConfig
 from distill.student import WIDTH
+from distill.teacher import TeacherConfig, load_teacher
 from distill.trained_trunks import (
     TrainedTrunksConfig,
     change,
@@ -114,6 +115,14 @@ def test_the_start_of_the_student_gives_the_scores_of_its_fitted_heads(fold: Fol
     weight, bias = network.heads.linear()
     fitted = (features @ weight[0] + bias[0]).sigmoid()
     assert np.corrcoef(fitted.detach(), fold.lesson.mos[: len(fold.seen)])[0, 1] > 0.5
+
+
+@pytest.mark.slow
+def test_a_fitted_projection_stays_while_the_tower_learns_and_a_random_one_learns_too(fold: Fold) -> None:
+    for teacher, learns in ((fold.teacher(0), False), (load_teacher(TeacherConfig()), True)):
+        teacher.unfreeze()
+        assert teacher.visual.head.proj.weight.requires_grad is learns
+        assert all(parameter.requires_grad for parameter in teacher.visual.trunk.parameters())
 
 
 def test_every_switch_of_every_stage_has_its_row(config: TrainedTrunksConfig) -> None:
