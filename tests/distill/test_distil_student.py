@@ -11,7 +11,7 @@ from PIL import Image
 from pocketiqa.preprocess import preprocess
 
 from distill.degraded_photos import CLEAN, ladders, render
-from distill.distil_student import prepare_lesson, teacher_scores
+from distill.distil_student import prepare_lesson, teacher_lesson, teacher_scores
 from distill.mos_sets import MosSet
 from distill.student import INPUT_SPEC
 from distill.teacher import Teacher, read_prompts
@@ -50,3 +50,9 @@ def test_the_teacher_scores_photos_over_the_views_that_the_student_sees(
             seen = torch.nn.functional.normalize(views.mean(0), dim=0)[None]
             expected = read_prompts(seen, tiny_teacher.text(), tiny_teacher.config.scoring).score.item()
         assert score.item() == pytest.approx(expected, abs=0.01)
+    rungs = ladders(files[:1], 1, seed=0)
+    lesson = teacher_lesson(tiny_teacher, mos_set, rungs, torch.zeros(3 + len(rungs), 4), tmp_path / "cache")
+    assert lesson.embedding.shape == (9, 32)
+    assert torch.allclose(lesson.embedding.norm(dim=1), torch.ones(9), atol=1e-5)
+    again = read_prompts(lesson.embedding[:3], tiny_teacher.text().detach(), tiny_teacher.config.scoring).score
+    assert torch.equal(again, told)
