@@ -26,7 +26,7 @@ from benchmarks.peers.command import peers
 from benchmarks.peers.measure import PeerFailed
 from benchmarks.record import PerfRecord, RecordError, write_whole
 from benchmarks.report import report
-from distill.mos_sets import MOS_SETS
+from distill.mos_sets import MOS_SETS, MosSetError, read_scored_photos
 
 
 def latency(
@@ -140,22 +140,52 @@ def operators(bundle: Path | None = None, variant: str = "int8", runs: int = 15)
 
 
 def accuracy(
-    mos_folder: Path,
-    mos_set: Literal["biq2021"] = "biq2021",
-    split: Literal["train", "test"] = "test",
+    images: Path | None = None,
+    mos: Path | None = None,
+    scale: tuple[float, float] = (0.0, 1.0),
+    mos_folder: Path | None = None,
+    mos_set: Literal[tuple(MOS_SETS)] = "biq2021",
+    split: Literal["train", "val", "test"] | None = None,
     bundle: Path | None = None,
     variant: str = "int8",
+    teacher: Path | None = None,
 ) -> int:
     """Agreement of a bundle's scores with mean opinion scores, pooled and within each source of photos.
 
     Args:
-        mos_folder: Where the MOS set lies.
+        images: A folder of photos.
+        mos: A CSV with the columns name and score (or mos), and perhaps source and split, for --images.
+        scale: The worst and the best score there can be in it.
+        mos_folder: Where a public MOS set lies, in the place of --images and --mos.
         mos_set: Its name.
-        split: test is for one final figure of a released model, never for choosing anything.
+        split: Of the set, test by default: for one final figure of a released model, never for choosing anything. Of
+            a CSV, all rows by default.
+        bundle: The bundle's folder; without it the one inside the pocketiqa package.
+        variant: Which program.
+        teacher: The run folder of a trained teacher, for its own figures and for the student's agreement with it.
+    """
+    if images is not None and mos is not None and mos_folder is None:
+        photos = read_scored_photos(images, mos, split, scale)
+    elif mos_folder is not None and images is None and mos is None:
+        photos = MOS_SETS[mos_set](mos_folder, split or "test")
+    else:
+        raise MosSetError("give --images with --mos for photos of your own, or --mos-folder for a public set")
+    print(agreement.table(agreement.measure_accuracy(photos, bundle, variant, teacher)))
+    return 0
+
+
+def consistency(images: Path, bundle: Path | None = None, variant: str = "int8") -> int:
+    """Does a bundle's score fall along ladders of degradations, and stay for a mirrored and for a cropped photo?
+
+    Args:
+        images: A folder of undistorted photos.
         bundle: The bundle's folder; without it the one inside the pocketiqa package.
         variant: Which program.
     """
-    print(agreement.table(agreement.measure_accuracy(MOS_SETS[mos_set](mos_folder, split), bundle, variant)))
+    # The degradations need the factory's stack, which takes seconds to import.
+    from benchmarks.consistency import measure_consistency
+
+    print(measure_consistency(images, bundle, variant))
     return 0
 
 
@@ -185,7 +215,7 @@ def compare(
 def main() -> int:
     """Run one subcommand; 0 done, 1 a check failed or the measurement is incomplete, 2 misuse."""
     commands = {"latency": latency, "end-to-end": end_to_end, "accuracy": accuracy, "operators": operators}
-    commands |= {"peers": peers, "compare": compare}
+    commands |= {"consistency": consistency, "peers": peers, "compare": compare}
     try:
         return tyro.extras.subcommand_cli_from_dict(
             commands, prog="python -m benchmarks", config=(tyro.conf.OmitArgPrefixes,)

@@ -17,9 +17,10 @@ from scipy.optimize import curve_fit
 from scipy.special import expit
 from tqdm import tqdm
 
-from distill.mos_sets import MosSet
+from distill.mos_sets import MosSet, MosSetError
 
 _RESAMPLES = 1000
+_FEWEST = 5  # photos of a group
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def logistic_plcc(scores: np.ndarray, mos: np.ndarray) -> float:
 
 
 def agreement(group: str, scores: np.ndarray, mos: np.ndarray, seed: int = 0) -> Agreement:
-    """All figures for one group of n ≥ 5 photos."""
+    """All figures for one group of n ≥ ``_FEWEST`` photos."""
     generator = np.random.default_rng(seed)
     draws = generator.integers(0, len(mos), (_RESAMPLES, len(mos)))
     low, high = np.nanquantile([srcc(scores[rows], mos[rows]) for rows in draws], (0.025, 0.975))
@@ -67,18 +68,45 @@ def agreement(group: str, scores: np.ndarray, mos: np.ndarray, seed: int = 0) ->
     )
 
 
-def measure_accuracy(mos_set: MosSet, bundle: Path | None, variant: str) -> list[Agreement]:
+def measure_accuracy(
+    mos_set: MosSet, bundle: Path | None, variant: str, teacher: Path | None = None
+) -> list[Agreement]:
     """Score every photo of a set; agreement pooled and within each source.
+
+    With a ``teacher``, the run folder of a trained one, its own agreement follows, then the student's with it: there
+    the teacher's scores take the place of people's.
 
     Raises:
         BundleError: no such bundle or variant.
         PhotoError: a photo cannot be scored; a figure over fewer photos than the set's would mislead.
+        TeacherError: no trained teacher there.
     """
+    if len(mos_set) < _FEWEST:
+        raise MosSetError(f"{len(mos_set)} scored photos; a correlation over fewer than {_FEWEST} says nothing")
     scorer = Scorer(bundle, variant=variant)
+    told = None if teacher is None else _teacher_scores(teacher, mos_set)
     scores = np.array([scorer(path).score for path in tqdm(mos_set.paths, desc="scores", unit="photo")])
-    groups = {"pooled": np.ones(len(mos_set), dtype=bool)}
-    groups |= {str(name): mos_set.sources == name for name in np.unique(mos_set.sources)}
-    return [agreement(name, scores[rows], mos_set.mos[rows]) for name, rows in groups.items()]
+    rows = _by_source("", scores, mos_set.mos, mos_set.sources)
+    if told is not None:
+        rows += _by_source("teacher: ", told, mos_set.mos, mos_set.sources)
+        rows += _by_source("to teacher: ", scores, told, mos_set.sources)
+    return rows
+
+
+def _by_source(title: str, scores: np.ndarray, mos: np.ndarray, sources: np.ndarray) -> list[Agreement]:
+    names, counts = np.unique(sources, return_counts=True)
+    groups = {"pooled": np.ones(len(mos), dtype=bool)}
+    if len(names) > 1:
+        groups |= {str(name): sources == name for name, count in zip(names, counts) if count >= _FEWEST}
+    return [agreement(title + name, scores[rows], mos[rows]) for name, rows in groups.items()]
+
+
+def _teacher_scores(run: Path, mos_set: MosSet) -> np.ndarray:
+    # The factory's stack takes seconds to import; only this needs it.
+    from distill.distil_student import teacher_scores
+    from distill.train_teacher import load_trained_teacher
+
+    return teacher_scores(load_trained_teacher(run), mos_set, Path("runs/cache")).numpy().astype(np.float64)
 
 
 def table(rows: list[Agreement]) -> str:

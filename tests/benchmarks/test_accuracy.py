@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
+from pocketiqa.scorer import Scorer
 from scipy.stats import kendalltau, pearsonr, spearmanr
 
+from benchmarks import accuracy as module
+from benchmarks.__main__ import accuracy
 from benchmarks.accuracy import agreement, logistic_plcc, measure_accuracy, table
-from distill.mos_sets import MosSet
+from benchmarks.consistency import measure_consistency
+from distill.mos_sets import MosSet, MosSetError
 
 GENERATOR = np.random.default_rng(0)
 MOS = GENERATOR.random(300)
@@ -37,15 +42,66 @@ def test_a_logistic_relation_correlates_fully_after_the_fit_only() -> None:
     assert logistic_plcc(scores, mos) > 0.999 > np.corrcoef(scores, mos)[0, 1]
 
 
-def test_a_bundle_is_measured_pooled_and_within_each_source(
-    tiny_bundle: Path, tmp_path: Path, photos: dict[str, np.ndarray]
-) -> None:
+@pytest.fixture
+def twelve(tmp_path: Path, photos: dict[str, np.ndarray]) -> MosSet:
+    """Twelve photos of two sources with scores that rise."""
     paths = []
     for number in range(12):
         photo = list(photos.values())[number % 6]
         paths.append(tmp_path / f"{number}.png")
         Image.fromarray(photo[number * 5 : number * 5 + 100, :120]).save(paths[-1])
-    mos_set = MosSet("made", paths, np.linspace(0, 1, 12), np.array(["a", "b"] * 6))
-    rows = measure_accuracy(mos_set, tiny_bundle, "int8")
+    return MosSet("made", paths, np.linspace(0, 1, 12), np.array(["a", "b"] * 6))
+
+
+def test_a_bundle_is_measured_pooled_and_within_each_source(tiny_bundle: Path, twelve: MosSet) -> None:
+    rows = measure_accuracy(twelve, tiny_bundle, "int8")
     assert [(row.group, row.n) for row in rows] == [("pooled", 12), ("a", 6), ("b", 6)]
     assert table(rows).count("\n") == 4
+
+
+def test_a_source_of_few_photos_counts_in_the_pool_alone_and_a_few_photos_are_refused(
+    tiny_bundle: Path, twelve: MosSet
+) -> None:
+    uneven = replace(twelve, sources=np.array(["a"] * 9 + ["b"] * 3))
+    assert [row.group for row in measure_accuracy(uneven, tiny_bundle, "int8")] == ["pooled", "a"]
+    with pytest.raises(MosSetError, match="4 scored photos"):
+        measure_accuracy(twelve.take(np.arange(4)), tiny_bundle, "int8")
+
+
+def test_a_teachers_own_figures_and_the_students_agreement_with_it_follow(
+    tiny_bundle: Path, twelve: MosSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_teacher_scores", lambda run, mos_set: 1 - mos_set.mos)
+    rows = {row.group: row for row in measure_accuracy(twelve, tiny_bundle, "int8", Path("a run"))}
+    assert list(rows) == [title + name for title in ("", "teacher: ", "to teacher: ") for name in ("pooled", "a", "b")]
+    assert rows["teacher: pooled"].srcc == pytest.approx(-1)
+    assert rows["to teacher: pooled"].srcc == pytest.approx(-rows["pooled"].srcc)
+
+
+def test_the_command_takes_a_folder_and_a_table_of_any_scale(
+    tiny_bundle: Path, twelve: MosSet, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = [f"{path.name},{1 + 4 * mos}" for path, mos in zip(twelve.paths, twelve.mos)]
+    own = tmp_path / "opinions.csv"
+    own.write_text("\n".join(["img_name,mos", *lines]))
+    assert accuracy(images=tmp_path, mos=own, scale=(1, 5), bundle=tiny_bundle) == 0
+    printed = capsys.readouterr().out
+    assert printed.strip() == table(measure_accuracy(replace(twelve, sources=np.full(12, "own")), tiny_bundle, "int8"))
+
+
+def test_the_command_asks_for_photos_and_scores_together(tmp_path: Path) -> None:
+    for given in ({}, {"images": tmp_path}, {"mos": tmp_path}, {"images": tmp_path, "mos_folder": tmp_path}):
+        with pytest.raises(MosSetError, match="--images with --mos"):
+            accuracy(**given)
+
+
+def test_a_bundles_monotonicity_is_that_of_its_program(tiny_bundle: Path, tmp_path: Path, twelve: MosSet) -> None:
+    two = tmp_path / "two"
+    two.mkdir()
+    for path in twelve.paths[:2]:
+        path.rename(two / path.name)
+    found = measure_consistency(two, tiny_bundle, "int8")
+    assert found.flip.n == 2 and len(found.falls) == 24 and -1 <= found.monotonicity <= 1
+    scorer = Scorer(tiny_bundle, variant="int8")
+    mirrored = [scorer(ImageOps.mirror(Image.open(path))).score - scorer(path).score for path in sorted(two.iterdir())]
+    assert found.flip.mean_abs == pytest.approx(np.abs(mirrored).mean())

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from distill.mos_sets import MosSetError, read_own_photos
+from distill.mos_sets import MosSetError, read_own_photos, read_scored_photos
 
 
 @pytest.fixture
@@ -41,3 +41,28 @@ def test_a_table_that_cannot_be_used_says_why(folder: Path, table: str | None, s
         (folder / "scores.csv").write_text(table)
     with pytest.raises(MosSetError, match=said):
         read_own_photos(folder)
+
+
+def test_a_table_anywhere_on_any_scale_in_pyiqas_words_gives_the_same_photos(folder: Path, tmp_path: Path) -> None:
+    table = tmp_path / "opinions.csv"
+    table.write_text("img_name,mos\none.jpg,2\ntwo.png,5\n")
+    read = read_scored_photos(folder, table, scale=(1, 5))
+    assert [path.name for path in read.paths] == ["one.jpg", "two.png"] and read.mos.tolist() == [0.25, 1.0]
+    assert read_scored_photos(folder, table, scale=(5, 1)).mos.tolist() == [0.75, 0.0], "a lower score may be better"
+
+
+@pytest.mark.parametrize(
+    ("scale", "said"), [((1, 4), "from 1 .bad. to 4"), ((3, 5), "from 3 .bad. to 5"), ((5, 5), "the scale is 5 to 5")]
+)
+def test_a_score_beyond_the_scale_and_a_scale_without_width_are_refused(
+    folder: Path, tmp_path: Path, scale: tuple[float, float], said: str
+) -> None:
+    table = tmp_path / "opinions.csv"
+    table.write_text("name,score\none.jpg,2\ntwo.png,5\n")
+    with pytest.raises(MosSetError, match=said):
+        read_scored_photos(folder, table, scale=scale)
+
+
+def test_a_table_that_is_not_there_is_named(folder: Path) -> None:
+    with pytest.raises(MosSetError, match=r"no table of scores .*none\.csv"):
+        read_scored_photos(folder, folder / "none.csv")
