@@ -1,18 +1,20 @@
 """What helps on photos of a source that was never seen: one row a measure, frozen features, left-out sources.
 
-    python -m distill ablation --mos-folder DIR --pristine DIR [DIR ...]
+    python -m distill ablation --mos-folder DIR --pristine DIR [DIR ...] [--beyond-images DIR --beyond-mos CSV]
 
 Every row fits a score head to two of BIQ2021's three sources and ranks the third; intervals are bootstrapped over its
 photos. "Ladders" is the mean rank correlation of level and score along ladders of pristine photos that no head saw.
 The teacher is the packaged one, its projection fitted to the opinions of the same two sources: its targets never know
 the third either. "To teacher" is the mean SRCC between a student and its teacher on the sources that neither saw.
+
+"Beyond" is another set, whose scores no row is fitted to: there a row is fitted to all three sources. Leaving one out
+cannot reward what tells photos of several kinds apart, since it ranks within one source and learns from two.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -21,19 +23,16 @@ import torch
 from pocketiqa.parity import srcc
 from tqdm import tqdm
 
+from distill.ablation_rows import Room, rows
 from distill.consistency import falling
 from distill.degraded_photos import CLEAN, Rung, ladders, pristine_photos
-from distill.fit_projection import ProjectionConfig, embed_views, fit_projection
 from distill.frozen_features import FrozenTrunk, StudentFeatures, ladders_of, opinions_of
-from distill.heads import PLAIN, Ladders, Opinions, fit_heads
-from distill.mos_sets import read_biq2021, split_by_hash
+from distill.heads import Ladders
+from distill.mos_sets import MosSetError, read_biq2021, read_scored_photos, split_by_hash
 from distill.packaged_teacher import Lite2Features
-from distill.student import INPUT_SPEC
-from distill.teacher import TeacherConfig, load_teacher, read_prompts
 from distill.train_student import StudentConfig
 
 _RESAMPLES = 500
-_VIEWS = len(INPUT_SPEC.views)
 
 
 @dataclass(frozen=True)
@@ -44,6 +43,9 @@ class AblationConfig:
         mos_folder: a checkout of BIQ2021.
         pristine: folders of undistorted photos.
         rows: only rows whose name contains one of these; all by default.
+        beyond_images: photos of another campaign, for a column of their own.
+        beyond_mos: their scores, a CSV with the columns name and score (or mos).
+        beyond_scale: the worst and the best score there can be in it.
         cache: where features are kept.
         seed: of ladders and resamples.
     """
@@ -51,156 +53,25 @@ class AblationConfig:
     mos_folder: Path
     pristine: list[Path]
     rows: list[str] | None = None
+    beyond_images: Path | None = None
+    beyond_mos: Path | None = None
+    beyond_scale: tuple[float, float] = (0.0, 1.0)
     cache: Path = Path("runs/cache")
     seed: int = 0
 
 
-@dataclass(frozen=True)
-class Room:
-    """All features of one trunk: opinions, and ladders split into those for training and those held out.
-
-    The ladders are a function, since rows that do without them should not wait for their features.
-    """
-
-    opinions: Opinions
-    split_ladders: Callable[[], tuple[Ladders, torch.Tensor]]
-
-    @property
-    def ladders(self) -> Ladders:
-        """For training."""
-        return self.split_ladders()[0]
-
-    @property
-    def held_out(self) -> torch.Tensor:
-        """Features of rungs that no head sees."""
-        return self.split_ladders()[1]
-
-
-Linear = tuple[torch.Tensor, torch.Tensor]
-Rooms = Callable[[str], Room]  # "student" or "teacher"
-Scorer = Callable[[torch.Tensor], torch.Tensor]  # from features n×d to scores n
-# From the rooms and a mask of the opinions that may be used, to a scorer.
-Fit = Callable[[Rooms, np.ndarray], Scorer]
-
-
-@dataclass(frozen=True)
-class Row:
-    """One row of the table.
-
-    Attributes:
-        trunk: whose features it reads, the student's or the teacher's.
-        fit: what is measured.
-        teacher: the fit of the teacher that it learns from, if any.
-    """
-
-    trunk: str
-    fit: Fit
-    teacher: Fit | None = None
-
-
-def rows() -> dict[str, Row]:
-    """Name of a row → what it is."""
-
-    def heads(rooms: Rooms, use: np.ndarray, opinions: bool = True, rungs: bool = True, **changes: float) -> Linear:
-        config, student = replace(PLAIN, **changes), rooms("student")
-        seen = student.opinions.take(use)
-        if not opinions:  # a neutral score pins the scale; the order along ladders is all there is to learn
-            features = student.ladders.features
-            seen = Opinions(features, torch.full((len(features),), 0.5), np.full(len(features), "ladders"))
-            config = replace(config, plcc=0.0, l2=0.02)
-        return fit_heads(seen, student.ladders if rungs else None, config)
-
-    def fitted(**how: float) -> Fit:
-        return lambda rooms, use: _scorer(heads(rooms, use, **how))
-
-    def averaged(share: float) -> Fit:
-        def fit(rooms: Rooms, use: np.ndarray) -> Scorer:
-            pair = zip(heads(rooms, use, opinions=False), heads(rooms, use))
-            return _scorer(tuple(torch.lerp(all_seen, alone, share) for alone, all_seen in pair))
-
-        return fit
-
-    def taught(rungs: bool = True, **changes: float) -> Fit:
-        @cache
-        def projected(rooms: Rooms, use: bytes) -> Scorer:
-            own = rooms("teacher")
-            text = load_teacher(TeacherConfig()).text().detach()
-            seen = own.opinions.take(np.frombuffer(use, dtype=bool).copy())
-            config = replace(ProjectionConfig(), **changes)
-            weight, bias = fit_projection(seen, own.ladders if rungs else None, _VIEWS, text, "both", config)
-
-            def score(features: torch.Tensor) -> torch.Tensor:
-                embedding = embed_views(features.unflatten(1, (_VIEWS, -1)), weight, bias)
-                return read_prompts(embedding, text, "both").score
-
-            return score
-
-        return lambda rooms, use: projected(rooms, use.tobytes())
-
-    teacher = taught()
-
-    def distilled(share: float, on_ladders: bool = False, **changes: float) -> Row:
-        def fit(rooms: Rooms, use: np.ndarray) -> Scorer:
-            student, own, scorer = rooms("student"), rooms("teacher"), teacher(rooms, use)
-            targets = student.opinions.take(use).blended(scorer(own.opinions.features[use]), share)
-            if on_ladders:
-                rungs = student.ladders.features
-                targets = Opinions(
-                    torch.cat([targets.features, rungs]),
-                    torch.cat([targets.mos, scorer(own.ladders.features)]),
-                    np.concatenate([targets.sources, np.full(len(rungs), "ladders")]),
-                )
-            return _scorer(fit_heads(targets, student.ladders, replace(PLAIN, **changes)))
-
-        return Row("student", fit, teacher)
-
-    def ranks(rooms: Rooms, use: np.ndarray) -> Scorer:
-        student = rooms("student")
-        seen = student.opinions.take(use)
-        mos = seen.mos.clone()
-        for name in np.unique(seen.sources):
-            inside = torch.from_numpy(seen.sources == name)
-            mos[inside] = 0.05 + 0.9 * mos[inside].argsort().argsort() / inside.sum()
-        return _scorer(fit_heads(Opinions(seen.features, mos, seen.sources), student.ladders, PLAIN))
-
-    quarter, tenth = ({"consensus": share, "l2": PLAIN.l2 * 2} for share in (0.25, 0.1))
-    students = {
-        "opinions alone": fitted(rungs=False),
-        "opinions and ladders (plain)": fitted(),
-        "ladders alone, no opinions (stage A's idea)": fitted(opinions=False),
-        "plain, L2 × 2": fitted(l2=PLAIN.l2 * 2),
-        "plain, L2 × 4": fitted(l2=PLAIN.l2 * 4),
-        "plain, no correlation term": fitted(plcc=0.0),
-        "plain, correlation × 4": fitted(plcc=PLAIN.plcc * 4),
-        "plain, ranking × 4": fitted(ranking=PLAIN.ranking * 4),
-        "plain, no attributes": fitted(attributes=0.0),
-        "mean with the head of ladders alone, 3 : 1 (WiSE-FT)": averaged(0.25),
-        "ranks within a source instead of scores": ranks,
-        "mean of one head a source": fitted(consensus=1.0),
-        "half of it, L2 × 2": fitted(consensus=0.5, l2=PLAIN.l2 * 2),
-        "**a quarter of it, L2 × 2 (the student without a teacher)**": fitted(**quarter),
-    }
-    teachers = {
-        "teacher, opinions alone": taught(rungs=False),
-        "teacher, opinions and ladders": teacher,
-        "teacher, its penalty / 1000": taught(l2=ProjectionConfig().l2 / 1000),
-    }
-    taken_over = {
-        "student on the teacher alone, a quarter, L2 × 2": distilled(1.0, **quarter),
-        "**student on half teacher, a quarter, L2 × 2 (shipped)**": distilled(0.5, **quarter),
-        "the same, and on the teacher's scores of ladders": distilled(0.5, on_ladders=True, **quarter),
-        "student on three tenths teacher, a tenth, L2 × 2": distilled(0.3, **tenth),
-    }
-    return (
-        {name: Row("student", fit) for name, fit in students.items()}
-        | {name: Row("teacher", fit) for name, fit in teachers.items()}
-        | taken_over
-    )
-
-
 def measure_ablation(config: AblationConfig) -> str:
-    """A Markdown table; a cell is SRCC and half its 95 % interval."""
+    """A Markdown table; a cell is SRCC and half its 95 % interval.
+
+    Raises:
+        MosSetError: no BIQ2021, no photos, or only one of the set beyond's images and scores.
+    """
     mos_set = read_biq2021(config.mos_folder, "train")
+    if (config.beyond_images is None) != (config.beyond_mos is None):
+        raise MosSetError("another set takes both: give --beyond-images with --beyond-mos")
+    beyond = None
+    if config.beyond_images is not None and config.beyond_mos is not None:
+        beyond = read_scored_photos(config.beyond_images, config.beyond_mos, scale=config.beyond_scale)
     photos = pristine_photos(config.pristine)
     kinds_per_photo = StudentConfig().kinds_per_photo
     rungs = ladders(photos, kinds_per_photo, config.seed)
@@ -215,17 +86,19 @@ def measure_ablation(config: AblationConfig) -> str:
             whole = ladders_of(photos, kinds_per_photo, config.seed, trunk, config.cache)
             return without(whole, kept), whole.features[kept]
 
-        return Room(opinions_of(mos_set, trunk, config.cache), split_ladders)
+        return Room(
+            opinions_of(mos_set, trunk, config.cache),
+            split_ladders,
+            None if beyond is None else opinions_of(beyond, trunk, config.cache),
+        )
 
     held_out = [rung for rung, out in zip(rungs, kept) if out]
     sources = [str(name) for name in np.unique(mos_set.sources)]
     chosen = {
         name: row for name, row in rows().items() if config.rows is None or any(part in name for part in config.rows)
     }
-    lines = [
-        f"| head | {' | '.join(f'out {name}' for name in sources)} | ladders | to teacher |",
-        "| --- |" + " ---: |" * 5,
-    ]
+    columns = [*(f"out {name}" for name in sources), "ladders", "to teacher", *(["beyond"] if beyond else [])]
+    lines = [f"| head | {' | '.join(columns)} |", "| --- |" + " ---: |" * len(columns)]
     for name, row in tqdm(chosen.items(), desc="rows"):
         cells, monotone, followed = [], [], []
         for source in sources:
@@ -237,20 +110,19 @@ def measure_ablation(config: AblationConfig) -> str:
             if row.teacher is not None:
                 told = row.teacher(rooms, ~out)(rooms("teacher").opinions.features[out])
                 followed.append(srcc(score, told.numpy()))
-        to_teacher = f"{np.mean(followed):.3f}" if followed else "–"
-        lines.append(f"| {name} | {' | '.join(cells)} | {np.mean(monotone):.3f} | {to_teacher} |")
+        cells += [f"{np.mean(monotone):.3f}", f"{np.mean(followed):.3f}" if followed else "–"]
+        if beyond is not None:
+            score = row.fit(rooms, np.ones(len(mos_set), dtype=bool))(rooms(row.trunk).beyond.features).numpy()
+            cells.append(with_interval(score, beyond.mos, config.seed))
+        lines.append(f"| {name} | {' | '.join(cells)} |")
         tqdm.write(lines[-1], file=sys.stderr)
     counts = ", ".join(f"{name} {int((mos_set.sources == name).sum())}" for name in sources)
     note = (
         f"n = {len(mos_set)} photos ({counts}); {len(photos)} pristine photos, {len({r.photo for r in held_out})} of "
         f"them held out with {len(held_out)} rungs; seed {config.seed}, {_RESAMPLES} resamples."
+        + ("" if beyond is None else f" Beyond: n = {len(beyond)} photos.")
     )
     return "\n".join([*lines, "", note])
-
-
-def _scorer(linear: Linear) -> Scorer:
-    weight, bias = linear
-    return lambda features: torch.sigmoid(features @ weight[0] + bias[0])
 
 
 def without(whole: Ladders, held_out: np.ndarray) -> Ladders:

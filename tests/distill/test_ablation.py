@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from distill.ablation import Room, falls, rows, with_interval, without
+from distill import ablation as module
+from distill.ablation import AblationConfig, falls, measure_ablation, with_interval, without
+from distill.ablation_rows import Room, Row, rows
 from distill.degraded_photos import CLEAN, Rung
 from distill.heads import Ladders, Opinions
+from distill.mos_sets import MosSet, MosSetError
 
 
 @pytest.fixture(scope="module")
@@ -63,3 +68,44 @@ def test_an_interval_shrinks_with_more_photos() -> None:
     score = mos + generator.normal(0, 0.2, 4000)
     few, many = (float(with_interval(score[:n], mos[:n], seed=0).split("± ")[1]) for n in (100, 4000))
     assert many < few / 3
+
+
+def test_a_set_beyond_has_a_column_that_every_row_is_fitted_to_all_sources_for(
+    room: Room, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos = [tmp_path / f"{number}.png" for number in range(90)]
+    for photo in photos:
+        photo.touch()
+    known = MosSet("biq2021", photos, room.opinions.mos.double().numpy(), room.opinions.sources)
+    table = tmp_path / "beyond.csv"
+    table.write_text("name,mos\n" + "".join(f"{p.name},{1 + 4 * mos}\n" for p, mos in zip(photos[:40], known.mos)))
+    read, fitted_to = [], []
+
+    def opinions_of(mos_set: MosSet, *_: object) -> Opinions:
+        read.append(len(mos_set))
+        return room.opinions.take(np.arange(90) < len(mos_set))
+
+    def fit(rooms: object, use: np.ndarray) -> Callable[[torch.Tensor], torch.Tensor]:
+        fitted_to.append(int(use.sum()))
+        return lambda features: features[:, 0]
+
+    rungs = 90 * (1 + 2 * 5)
+    of_the_photos = Ladders(torch.zeros(rungs, 6), torch.full((rungs, 6), torch.nan), torch.tensor([(0, 1)]))
+    monkeypatch.setattr(module, "read_biq2021", lambda folder, split: known)
+    monkeypatch.setattr(module, "pristine_photos", lambda folders: photos)
+    monkeypatch.setattr(module, "FrozenTrunk", lambda network: None)
+    monkeypatch.setattr(module, "opinions_of", opinions_of)
+    monkeypatch.setattr(module, "falls", lambda rungs, score: 1.0)
+    monkeypatch.setattr(module, "ladders_of", lambda *_: of_the_photos)
+    monkeypatch.setattr(module, "rows", lambda: {"a row": Row("student", fit)})
+    with_beyond = AblationConfig(
+        tmp_path, [tmp_path], beyond_images=tmp_path, beyond_mos=table, beyond_scale=(1, 5), cache=tmp_path
+    )
+    lines = measure_ablation(with_beyond).splitlines()
+    assert lines[0].endswith("| to teacher | beyond |") and lines[-1].endswith("Beyond: n = 40 photos.")
+    expected = with_interval(room.opinions.features[:40, 0].numpy(), room.opinions.mos[:40].numpy(), 0)
+    assert lines[2].endswith(f"| – | {expected} |")
+    assert fitted_to == [60, 60, 60, 90] and read == [90, 40]
+    assert "beyond" not in measure_ablation(replace(with_beyond, beyond_images=None, beyond_mos=None))
+    with pytest.raises(MosSetError, match="--beyond-images with --beyond-mos"):
+        measure_ablation(replace(with_beyond, beyond_mos=None))
