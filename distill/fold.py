@@ -87,7 +87,9 @@ class Fold:
         self.rungs = [rung for rung, out in zip(photos.rungs, held_out) if not out]
         chosen = np.random.default_rng(seed).permutation(np.flatnonzero(~use))[:ranked]
         self.ranked = mos_set.take(np.isin(np.arange(len(mos_set)), chosen))
-        shown = sorted({rung.photo for rung, out in zip(photos.rungs, held_out) if out})[:judged]
+        # By name: where a machine keeps its photos must not choose them.
+        unlearnt = {rung.photo for rung, out in zip(photos.rungs, held_out) if out}
+        shown = sorted(unlearnt, key=lambda photo: photo.name)[:judged]
         self.judged = [rung for rung in photos.rungs if rung.photo in shown]
 
         def features(trunk: type[nn.Module]) -> tuple[Opinions, Ladders]:
