@@ -10,31 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-_WORKER = os.environ.get("PYTEST_XDIST_WORKER")
-
-if _WORKER and hasattr(os, "sched_setaffinity"):
-    # One core each, before torch counts them: the thread pools of two workers would wait for each other.
-    cores = sorted(os.sched_getaffinity(0))
-    os.sched_setaffinity(0, {cores[int(_WORKER.removeprefix("gw")) % len(cores)]})
-
 ATTRIBUTES = ["sharpness", "noise", "exposure", "contrast", "colour", "compression"]
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_cmdline_main(config: pytest.Config) -> None:
-    """The whole suite runs on every core; named files in one process, where a debugger can stop them."""
-    whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS
-    free = not _WORKER and config.pluginmanager.hasplugin("xdist") and config.option.numprocesses is None
-    if whole and free and not config.option.usepdb:
-        config.option.numprocesses, config.option.dist = os.cpu_count(), "loadgroup"
-
-
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A file's tests share one worker and its fixtures; all emulated devices share one, and the root they build."""
-    if _WORKER:
-        for item in items:
-            item.add_marker(pytest.mark.xdist_group("device" if item.get_closest_marker("device") else item.path.name))
 
 
 @pytest.fixture(scope="session")
