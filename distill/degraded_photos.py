@@ -58,8 +58,8 @@ def pristine_photos(folders: list[Path]) -> list[Path]:
         photos = sorted(path for path in Path(folder).rglob("*") if path.suffix.lower() in _ENDINGS)
         if not photos:
             raise MosSetError(
-                f"no photos below {folder}; --pristine takes folders of undistorted photographs, for example the "
-                "GitHub repositories BIDS/BSDS500 and jbhuang0604/SelfExSR (Urban100)"
+                f"no photos below {folder}; give a folder of undistorted photographs, for example of the GitHub "
+                "repositories BIDS/BSDS500 and jbhuang0604/SelfExSR (Urban100)"
             )
         found += photos
     return found
