@@ -52,7 +52,10 @@ def test_the_error_is_zero_where_the_network_agrees(network: UsualNetwork, mos_s
     stage = FineTuning(network, mos_set)
     batch = stage.load([0, 1], seed=0)
     with torch.no_grad():
-        assert stage({"photos": batch["photos"], "mos": network(batch["photos"])})["mse"] == 0
+        agreed = stage({"photos": batch["photos"], "mos": network(batch["photos"])})["mse"]
+        error = stage({"photos": batch["photos"], "mos": network(batch["photos"]) + 0.1})["mse"]
+    # The stage runs in channels-last order, whose sums round differently on some processors.
+    assert agreed < 1e-9 and error.item() == pytest.approx(0.01, rel=1e-3)
 
 
 def test_the_rates_cover_every_parameter_once(network: UsualNetwork, mos_set: MosSet) -> None:
