@@ -15,7 +15,10 @@ from pocketiqa.preprocess import preprocess
 
 from distill.degraded_photos import CLEAN, Rung, attribute_targets, render
 from distill.distributed import this_process
+from distill.fit_projection import embed_views
+from distill.frozen_features import FrozenTrunk, opinions_of
 from distill.mos_sets import MosSet, split_by_hash
+from distill.packaged_teacher import Lite2Features, keeps_packaged_trunk
 from distill.run_folder import RunFolder
 from distill.stage_distillation import DistillationConfig, DistillationStage, Lesson
 from distill.student import ATTRIBUTES, INPUT_SPEC, Student
@@ -39,7 +42,7 @@ class DistilConfig:
         keep_start: share of the probe in the final student (WiSE-FT), 0 to 1.
     """
 
-    told: float = 0.5
+    told: float = 0.3
     loss: DistillationConfig = field(default_factory=DistillationConfig)
     steps: TrainerConfig = field(default_factory=lambda: TrainerConfig(steps=3000, batch=16, rate=3e-4, average=0.999))
     keep_start: float = 0.3
@@ -80,14 +83,14 @@ def distil(
 
 def teacher_scores(teacher: Teacher, mos_set: MosSet, cache: Path) -> torch.Tensor:
     """The teacher's scores of a MOS set's photos, float32 n in [0, 1]."""
-    embedding = teacher_embeddings(teacher, _undegraded(mos_set), _seen, _SPEC, cache)
+    embedding = _embeddings_of_photos(teacher, mos_set, cache)
     return read_prompts(embedding, teacher.text().detach(), teacher.config.scoring).score
 
 
 def teacher_lesson(teacher: Teacher, mos_set: MosSet, rungs: list[Rung], features: torch.Tensor, cache: Path) -> Lesson:
     """``prepare_lesson`` with the embeddings of ``teacher``, from ``cache`` where they are there."""
     embedding = [
-        teacher_embeddings(teacher, _undegraded(mos_set), _seen, _SPEC, cache),
+        _embeddings_of_photos(teacher, mos_set, cache),
         teacher_embeddings(teacher, rungs, render, f"at most 512, {_SPEC}", cache),
     ]
     return prepare_lesson(mos_set, rungs, features, torch.cat(embedding))
@@ -118,6 +121,16 @@ def prepare_lesson(mos_set: MosSet, rungs: list[Rung], features: torch.Tensor, e
         sources=np.array([*mos_set.sources, *[_LADDERS] * len(rungs)]),
         held_out=split_by_hash([rung.photo for rung in [*scored, *rungs]], 0.1),
     )
+
+
+def _embeddings_of_photos(teacher: Teacher, mos_set: MosSet, cache: Path) -> torch.Tensor:
+    if not keeps_packaged_trunk(teacher.visual):
+        return teacher_embeddings(teacher, _undegraded(mos_set), _seen, _SPEC, cache)
+    # Its features are at hand: its projection was fitted to them.
+    features = opinions_of(mos_set, FrozenTrunk(Lite2Features()), cache).features
+    projection = teacher.visual.head.proj
+    with torch.no_grad():
+        return embed_views(features.unflatten(1, (len(INPUT_SPEC.views), -1)), projection.weight, projection.bias)
 
 
 def _undegraded(mos_set: MosSet) -> list[Rung]:

@@ -101,7 +101,7 @@ def opinions_of(mos_set: MosSet, trunk: FrozenTrunk, cache: Path) -> Opinions:
     def prepare(name: str) -> np.ndarray:
         return preprocess(read_photo(Path(name)), INPUT_SPEC)
 
-    features = frozen_features(trunk, names, prepare, cache, f"{mos_set.name}-train")
+    features = frozen_features(trunk, names, prepare, cache, mos_set.name)
     mos = torch.tensor(mos_set.mos, dtype=torch.float32)
     return Opinions(torch.from_numpy(np.asarray(features, dtype=np.float32)), mos, mos_set.sources)
 

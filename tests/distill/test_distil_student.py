@@ -13,8 +13,9 @@ from pocketiqa.preprocess import preprocess
 from distill.degraded_photos import CLEAN, ladders, render
 from distill.distil_student import prepare_lesson, teacher_lesson, teacher_scores
 from distill.mos_sets import MosSet
+from distill.packaged_teacher import keeps_packaged_trunk
 from distill.student import INPUT_SPEC
-from distill.teacher import Teacher, read_prompts
+from distill.teacher import Teacher, TeacherConfig, load_teacher, read_prompts
 
 
 @pytest.fixture
@@ -56,3 +57,20 @@ def test_the_teacher_scores_photos_over_the_views_that_the_student_sees(
     assert torch.allclose(lesson.embedding.norm(dim=1), torch.ones(9), atol=1e-5)
     again = read_prompts(lesson.embedding[:3], tiny_teacher.text().detach(), tiny_teacher.config.scoring).score
     assert torch.equal(again, told)
+
+
+def test_a_packaged_teacher_whose_trunk_nothing_trained_scores_from_features_as_it_does_from_photos(
+    tmp_path: Path, files: list[Path]
+) -> None:
+    teacher = load_teacher(TeacherConfig())
+    mos_set = MosSet("own", files, np.array([0.2, 0.8, 0.5]), np.array(["a", "b", "a"]))
+    assert keeps_packaged_trunk(teacher.visual)
+    cache = tmp_path / "cache"
+    from_features = teacher_scores(teacher, mos_set, cache)
+    assert [file.name.startswith("own-") for file in cache.iterdir()] == [True]
+    with torch.no_grad():
+        next(teacher.visual.trunk.parameters())[0, 0, 0, 0] += 1e-5
+    assert not keeps_packaged_trunk(teacher.visual)
+    from_photos = teacher_scores(teacher, mos_set, cache)
+    assert len(list(cache.iterdir())) == 2
+    assert from_features.numpy() == pytest.approx(from_photos.numpy(), abs=0.01)
