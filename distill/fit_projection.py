@@ -38,7 +38,7 @@ class ProjectionConfig:
     l2: float = 1000.0
     plcc: float = 0.05
     attributes: float = 1.0
-    ranking: float = 1.0
+    ranking: float = 0.1
     margin: float = 0.03
     iterations: int = 100
     seed: int = 0
