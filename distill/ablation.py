@@ -3,9 +3,11 @@
     python -m distill ablation --mos-folder DIR --pristine DIR [DIR ...] [--beyond-images DIR --beyond-mos CSV]
 
 Every row fits a score head to two of BIQ2021's three sources and ranks the third; intervals are bootstrapped over its
-photos. "Ladders" is the mean rank correlation of level and score along ladders of pristine photos that no head saw.
-The teacher is the packaged one, its projection fitted to the opinions of the same two sources: its targets never know
-the third either. "To teacher" is the mean SRCC between a student and its teacher on the sources that neither saw.
+photos. "In" is the mean SRCC within each source of a held-out tenth, "kinds" the mean SRCC over six kinds of photos
+(``photo_kinds.py``), each left out in turn: three views of the same question, all on the train split. "Ladders" is the
+mean rank correlation of level and score along ladders of pristine photos that no head saw. The teacher is the packaged
+one, its projection fitted to the opinions of the same two sources: its targets never know the third either. "To
+teacher" is the mean SRCC between a student and its teacher on the sources that neither saw.
 
 "Beyond" is another set, whose scores no row is fitted to: there a row is fitted to all three sources. Leaving one out
 cannot reward what tells photos of several kinds apart, since it ranks within one source and learns from two.
@@ -30,8 +32,9 @@ from distill.frozen_features import FrozenTrunk, StudentFeatures, ladders_of, op
 from distill.heads import Ladders
 from distill.mos_sets import MosSetError, read_biq2021, read_scored_photos, split_by_hash
 from distill.packaged_teacher import Lite2Features
-from distill.train_student import StudentConfig
+from distill.photo_kinds import kinds_of_photos
 
+KINDS_PER_PHOTO = 2  # ladders of each pristine photo, for both trunks
 _RESAMPLES = 500
 
 
@@ -73,8 +76,7 @@ def measure_ablation(config: AblationConfig) -> str:
     if config.beyond_images is not None and config.beyond_mos is not None:
         beyond = read_scored_photos(config.beyond_images, config.beyond_mos, scale=config.beyond_scale)
     photos = pristine_photos(config.pristine)
-    kinds_per_photo = StudentConfig().kinds_per_photo
-    rungs = ladders(photos, kinds_per_photo, config.seed)
+    rungs = ladders(photos, KINDS_PER_PHOTO, config.seed)
     kept = split_by_hash([rung.photo for rung in rungs], 0.1)
 
     @cache
@@ -83,7 +85,7 @@ def measure_ablation(config: AblationConfig) -> str:
 
         @cache
         def split_ladders() -> tuple[Ladders, torch.Tensor]:
-            whole = ladders_of(photos, kinds_per_photo, config.seed, trunk, config.cache)
+            whole = ladders_of(photos, KINDS_PER_PHOTO, config.seed, trunk, config.cache)
             return without(whole, kept), whole.features[kept]
 
         return Room(
@@ -93,11 +95,14 @@ def measure_ablation(config: AblationConfig) -> str:
         )
 
     held_out = [rung for rung, out in zip(rungs, kept) if out]
+    tenth = split_by_hash(mos_set.paths, 0.1)
+    kind = kinds_of_photos(rooms("student").opinions.features, config.seed)
     sources = [str(name) for name in np.unique(mos_set.sources)]
     chosen = {
         name: row for name, row in rows().items() if config.rows is None or any(part in name for part in config.rows)
     }
-    columns = [*(f"out {name}" for name in sources), "ladders", "to teacher", *(["beyond"] if beyond else [])]
+    columns = [*(f"out {name}" for name in sources), "in", "kinds", "ladders", "to teacher"]
+    columns += ["beyond"] if beyond else []
     lines = [f"| head | {' | '.join(columns)} |", "| --- |" + " ---: |" * len(columns)]
     for name, row in tqdm(chosen.items(), desc="rows"):
         cells, monotone, followed = [], [], []
@@ -110,6 +115,14 @@ def measure_ablation(config: AblationConfig) -> str:
             if row.teacher is not None:
                 told = row.teacher(rooms, ~out)(rooms("teacher").opinions.features[out])
                 followed.append(srcc(score, told.numpy()))
+        score = row.fit(rooms, ~tenth)(rooms(row.trunk).opinions.features).numpy()
+        within = [tenth & (mos_set.sources == source) for source in sources]
+        cells.append(f"{np.mean([srcc(score[part], mos_set.mos[part]) for part in within]):.3f}")
+        apart = []
+        for out in (kind == number for number in np.unique(kind)):
+            score = row.fit(rooms, ~out)(rooms(row.trunk).opinions.features[out]).numpy()
+            apart.append(srcc(score, mos_set.mos[out]))
+        cells.append(f"{np.mean(apart):.3f}")
         cells += [f"{np.mean(monotone):.3f}", f"{np.mean(followed):.3f}" if followed else "–"]
         if beyond is not None:
             score = row.fit(rooms, np.ones(len(mos_set), dtype=bool))(rooms(row.trunk).beyond.features).numpy()

@@ -10,8 +10,9 @@ import numpy as np
 import torch
 
 from distill.fit_projection import ProjectionConfig, embed_views, fit_projection
-from distill.heads import PLAIN, Ladders, Opinions, fit_heads
-from distill.student import INPUT_SPEC
+from distill.heads import PLAIN, HeadConfig, Ladders, Opinions, fit_heads
+from distill.hinges import HingeConfig, fit_hinges
+from distill.student import INPUT_SPEC, OUTPUTS, quality_of
 from distill.teacher import TeacherConfig, load_teacher, read_prompts
 
 _VIEWS = len(INPUT_SPEC.views)
@@ -63,6 +64,7 @@ class Row:
 
 def rows() -> dict[str, Row]:
     """Name of a row → what it is."""
+    quarter, tenth = (replace(PLAIN, consensus=share, l2=PLAIN.l2 * 2) for share in (0.25, 0.1))
 
     def heads(rooms: Rooms, use: np.ndarray, opinions: bool = True, rungs: bool = True, **changes: float) -> Linear:
         config, student = replace(PLAIN, **changes), rooms("student")
@@ -75,6 +77,13 @@ def rows() -> dict[str, Row]:
 
     def fitted(**how: float) -> Fit:
         return lambda rooms, use: _scorer(heads(rooms, use, **how))
+
+    def bent(**how: float) -> Fit:
+        def fit(rooms: Rooms, use: np.ndarray) -> Scorer:
+            student = rooms("student")
+            return _scorer(_fit(student.opinions.take(use), student.ladders, replace(HingeConfig(), **how)))
+
+        return fit
 
     def averaged(share: float) -> Fit:
         def fit(rooms: Rooms, use: np.ndarray) -> Scorer:
@@ -89,7 +98,7 @@ def rows() -> dict[str, Row]:
             own = rooms("teacher")
             text = load_teacher(TeacherConfig()).text().detach()
             seen = own.opinions.take(np.frombuffer(use, dtype=bool).copy())
-            config = replace(ProjectionConfig(), **changes)
+            config = replace(ProjectionConfig(), **{"ranking": 1.0} | changes)
             weight, bias = fit_projection(seen, own.ladders if rungs else None, _VIEWS, text, "both", config)
 
             def score(features: torch.Tensor) -> torch.Tensor:
@@ -100,9 +109,11 @@ def rows() -> dict[str, Row]:
 
         return lambda rooms, use: projected(rooms, use.tobytes())
 
-    teacher = taught()
+    teacher, gentler_teacher = taught(), taught(ranking=0.1)
 
-    def distilled(share: float, on_ladders: bool = False, **changes: float) -> Row:
+    def distilled(
+        share: float, how: HeadConfig | HingeConfig, on_ladders: bool = False, teacher: Fit = teacher
+    ) -> Row:
         def fit(rooms: Rooms, use: np.ndarray) -> Scorer:
             student, own, scorer = rooms("student"), rooms("teacher"), teacher(rooms, use)
             targets = student.opinions.take(use).blended(scorer(own.opinions.features[use]), share)
@@ -113,7 +124,7 @@ def rows() -> dict[str, Row]:
                     torch.cat([targets.mos, scorer(own.ladders.features)]),
                     np.concatenate([targets.sources, np.full(len(rungs), "ladders")]),
                 )
-            return _scorer(fit_heads(targets, student.ladders, replace(PLAIN, **changes)))
+            return _scorer(_fit(targets, student.ladders, how))
 
         return Row("student", fit, teacher)
 
@@ -126,7 +137,6 @@ def rows() -> dict[str, Row]:
             mos[inside] = 0.05 + 0.9 * mos[inside].argsort().argsort() / inside.sum()
         return _scorer(fit_heads(Opinions(seen.features, mos, seen.sources), student.ladders, PLAIN))
 
-    quarter, tenth = ({"consensus": share, "l2": PLAIN.l2 * 2} for share in (0.25, 0.1))
     students = {
         "opinions alone": fitted(rungs=False),
         "opinions and ladders (plain)": fitted(),
@@ -141,20 +151,34 @@ def rows() -> dict[str, Row]:
         "ranks within a source instead of scores": ranks,
         "mean of one head a source": fitted(consensus=1.0),
         "half of it, L2 × 2": fitted(consensus=0.5, l2=PLAIN.l2 * 2),
-        "**a quarter of it, L2 × 2 (the student without a teacher)**": fitted(**quarter),
-        "a quarter of it, L2 × 2, ranking × 0.3": fitted(**quarter, ranking=PLAIN.ranking * 0.3),
-        "a quarter of it, L2 × 2, margin / 3": fitted(**quarter, margin=PLAIN.margin / 3),
+        "a quarter of it, L2 × 2": fitted(consensus=0.25, l2=PLAIN.l2 * 2),
+        "a quarter of it, L2 × 2, ranking × 0.3": fitted(
+            consensus=0.25, l2=PLAIN.l2 * 2, ranking=PLAIN.ranking * 0.3
+        ),
+        "a quarter of it, L2 × 2, margin / 3": fitted(
+            consensus=0.25, l2=PLAIN.l2 * 2, margin=PLAIN.margin / 3
+        ),
+        "L2 × 2, ranking × 0.1": fitted(l2=PLAIN.l2 * 2, ranking=PLAIN.ranking * 0.1),
+        "**hinges (the student without a teacher)**": bent(),
+        "hinges, no correlation term": bent(plcc=0.0),
+        "hinges, no ladders": bent(ranking=0.0),
+        "hinges, their penalty / 10": bent(hinge_l2=HingeConfig().hinge_l2 / 10),
+        "hinges held at nothing: linear, by the same steps": bent(hinge_l2=1000.0),
     }
     teachers = {
         "teacher, opinions alone": taught(rungs=False),
         "teacher, opinions and ladders": teacher,
+        "teacher, ranking × 0.1": gentler_teacher,
         "teacher, its penalty / 1000": taught(l2=ProjectionConfig().l2 / 1000),
     }
     taken_over = {
-        "student on the teacher alone, a quarter, L2 × 2": distilled(1.0, **quarter),
-        "**student on half teacher, a quarter, L2 × 2 (shipped)**": distilled(0.5, **quarter),
-        "the same, and on the teacher's scores of ladders": distilled(0.5, on_ladders=True, **quarter),
-        "student on three tenths teacher, a tenth, L2 × 2": distilled(0.3, **tenth),
+        "student on the teacher alone, a quarter, L2 × 2": distilled(1.0, quarter),
+        "student on half teacher, a quarter, L2 × 2": distilled(0.5, quarter),
+        "the same, and on the teacher's scores of ladders": distilled(0.5, quarter, on_ladders=True),
+        "student on three tenths teacher, a tenth, L2 × 2": distilled(0.3, tenth),
+        "**student on three tenths teacher, hinges (shipped)**": distilled(
+            0.3, HingeConfig(), teacher=gentler_teacher
+        ),
     }
     return (
         {name: Row("student", fit) for name, fit in students.items()}
@@ -163,6 +187,14 @@ def rows() -> dict[str, Row]:
     )
 
 
+def _fit(opinions: Opinions, ladders: Ladders, how: HeadConfig | HingeConfig) -> Linear:
+    if isinstance(how, HeadConfig):
+        return fit_heads(opinions, ladders, how)
+    # The table ranks by scores; attributes are not fitted for it.
+    width = opinions.features.shape[1]
+    return fit_hinges(opinions, ladders, (torch.zeros(len(OUTPUTS), width), torch.zeros(len(OUTPUTS))), how, seed=0)
+
+
 def _scorer(linear: Linear) -> Scorer:
     weight, bias = linear
-    return lambda features: torch.sigmoid(features @ weight[0] + bias[0])
+    return lambda features: quality_of(features, weight, bias)[:, 0]

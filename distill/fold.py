@@ -13,18 +13,18 @@ import torch
 from pocketiqa.preprocess import preprocess
 from torch import nn
 
-from distill.ablation import without
+from distill.ablation import KINDS_PER_PHOTO, without
 from distill.degraded_photos import Rung, ladders, render
 from distill.distil_student import DistilConfig, prepare_lesson
 from distill.fit_projection import ProjectionConfig, embed_views, fit_projection
 from distill.frozen_features import FrozenTrunk, StudentFeatures, ladders_of, opinions_of
 from distill.heads import HeadConfig, Ladders, Opinions, fit_heads
+from distill.hinges import HingeConfig, fit_hinges
 from distill.mos_sets import MosSet, split_by_hash
 from distill.packaged_teacher import Lite2Features
 from distill.stage_distillation import Lesson
 from distill.student import INPUT_SPEC, Student
 from distill.teacher import Scoring, Teacher, TeacherConfig, load_teacher, read_prompts
-from distill.train_student import StudentConfig
 from distill.training_photos import read_photo
 
 SCORING: Scoring = TeacherConfig().scoring
@@ -50,12 +50,12 @@ class Photos:
 
 def photos_and_features(mos_set: MosSet, pristine: list[Path], seed: int, cache: Path) -> Photos:
     """Features come from ``cache`` where they are there; a tenth of the pristine photos is held out."""
-    kinds, features = StudentConfig().kinds_per_photo, {}
+    features = {}
     for module in (StudentFeatures, Lite2Features):
         trunk = FrozenTrunk(module())
-        on_ladders = ladders_of(pristine, kinds, seed, trunk, cache)
+        on_ladders = ladders_of(pristine, KINDS_PER_PHOTO, seed, trunk, cache)
         features[module] = opinions_of(mos_set, trunk, cache), on_ladders
-    rungs = ladders(pristine, kinds, seed)
+    rungs = ladders(pristine, KINDS_PER_PHOTO, seed)
     return Photos(mos_set, rungs, split_by_hash([rung.photo for rung in rungs], 0.1), features)
 
 
@@ -104,7 +104,8 @@ class Fold:
         ]
         opinions, rungs = features(StudentFeatures)
         told = read_prompts(embedding[0], self.text, SCORING).score
-        self._heads = fit_heads(opinions.blended(told, DistilConfig().told), rungs, HeadConfig())
+        targets = opinions.blended(told, DistilConfig().told)
+        self._heads = fit_hinges(targets, rungs, fit_heads(targets, rungs, HeadConfig()), HingeConfig(), seed)
         lesson = prepare_lesson(
             self.seen, self.rungs, torch.cat([opinions.features, rungs.features]), torch.cat(embedding)
         )

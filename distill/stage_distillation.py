@@ -29,7 +29,7 @@ from distill.distillation_losses import (
     privileged_scores,
 )
 from distill.losses import fidelity_loss, masked_mse, plcc_loss, weighted_mean
-from distill.student import WIDTH, Student
+from distill.student import WIDTH, Student, quality_of
 from distill.teacher import Reading, Scoring, read_prompts
 from distill.trainer import Objective
 
@@ -163,8 +163,7 @@ class DistillationStage(Objective):
         # A CPU trains depthwise convolutions faster in this order.
         flat = batch["views"].flatten(0, 1).contiguous(memory_format=torch.channels_last)
         features = self.student.features(flat).reshape(len(batch["views"]), -1)
-        weight, bias = self.student.heads.linear()
-        quality = torch.sigmoid(features @ weight.t() + bias)
+        quality = quality_of(features, *self.student.heads.linear())
         told = read_prompts(batch["embedding"], self.text, self._scoring)
         says = read_prompts(normalize(self.projection(features), dim=1), self.text, self._scoring)
         trust = confidence(told.grades) if config.confident else torch.ones_like(told.score)

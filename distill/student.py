@@ -1,4 +1,4 @@
-"""The student: EfficientNet-Lite0 read at every depth, over two views of a photo, with float linear heads.
+"""The student: EfficientNet-Lite0 read at every depth, over two views of a photo, with small float heads.
 
     student = Student()
     quality, quality_map = student(x)      # x: float32 2×3×320×320 in [0, 1], one photo
@@ -10,6 +10,8 @@ Why this shape (the measurements are in ``distill/README.md``):
   at hand, of 1 megapixel at most, they gain nothing over one view of the same cost.
 - **The means of every stage.** ImageNet training makes the network's last layer forget distortions. Heads on the
   stages' outputs rank photos of a source that they never saw far better than heads on the last layer, or on both.
+- **Hinges.** A linear score can be right about natural photos or fall along every ladder of degradations, not both.
+  So the score's logit is linear, plus and minus a few hinges over the same features (``hinges.py``).
 - **Float heads.** Pooled features are averages over many positions, finer than the int8 step of what they
   average, so pooling and the final linear layers stay in float at a cost of under 1 % of the MACs.
 """
@@ -29,6 +31,7 @@ from distill.backbone import IMAGENET_MEAN, IMAGENET_STD, lite0_backbone, make_b
 
 ATTRIBUTES = ("sharpness", "noise", "exposure", "contrast", "colour", "compression")
 OUTPUTS = ("score", *ATTRIBUTES)
+HINGES = 16  # the first half add to the score's logit, the second take from it
 INPUT_SPEC = PreprocessSpec(height=320, width=320, views=("whole", "detail"))
 
 SHIPPED_STUDENT = Path(__file__).parent / "weights" / "student.safetensors"
@@ -86,24 +89,27 @@ class Pool(nn.Module):
 
 
 class Heads(nn.Module):
-    """Linear heads: one 1×1 convolution on each view's local features and one linear layer on all the rest.
+    """Linear heads, one 1×1 convolution on each view's local features and one linear layer on all the rest, and hinges.
 
     The mean over positions of a linear function is that function of the mean, so this is one linear layer over
-    pooled features; written so, the score's logit also comes out position by position, as a quality map.
+    pooled features, of 7 outputs and 16 hinges; written so, the score's logit also comes out position by
+    position, as a quality map.
     """
 
     def __init__(self, views: int = len(INPUT_SPEC.views)) -> None:
         super().__init__()
-        self.local = nn.ModuleList(nn.Conv2d(LOCAL_WIDTH, len(OUTPUTS), 1, bias=False) for _ in range(views))
-        self.early = nn.Linear(views * EARLY_WIDTH, len(OUTPUTS))
+        rows = len(OUTPUTS) + HINGES
+        self.local = nn.ModuleList(nn.Conv2d(LOCAL_WIDTH, rows, 1, bias=False) for _ in range(views))
+        self.early = nn.Linear(views * EARLY_WIDTH, rows)
 
     def forward(self, local: torch.Tensor, early: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Logits of the outputs, 1×7, and of the whole view's local score, 1×1×h×w."""
         by_position = [head(local[view : view + 1]) for view, head in enumerate(self.local)]
-        means = [spatial_mean(logits) for logits in by_position]
-        logits = self.early(early.reshape(1, -1))
+        means = [spatial_mean(rows) for rows in by_position]
+        rows = self.early(early.reshape(1, -1))
         for mean in means:  # not sum(), whose integer 0 becomes a cast that XNNPACK does not take
-            logits = logits + mean.flatten(1)
+            rows = rows + mean.flatten(1)
+        logits = logits_of(rows)
         # What each position of the whole view adds to or takes from the score's logit: the mean over positions is
         # that logit, so the map and the score cannot contradict each other.
         score_map = by_position[0][:, :1] - means[0][:, :1] + logits[:, :1, None, None]
@@ -117,12 +123,33 @@ class Heads(nn.Module):
 
     @torch.no_grad()
     def set_linear(self, weight: torch.Tensor, bias: torch.Tensor) -> None:
-        """Take a linear layer over ``Student.features``: weight 7×(views·``WIDTH``), bias 7."""
-        by_view = weight.reshape(len(OUTPUTS), len(self.local), WIDTH)
+        """Take a linear layer over ``Student.features``: weight 23×(views·``WIDTH``), bias 23.
+
+        The rows are the 7 outputs and then the 16 hinges.
+        """
+        by_view = weight.reshape(len(OUTPUTS) + HINGES, len(self.local), WIDTH)
         for view, head in enumerate(self.local):
-            head.weight.copy_(by_view[:, view, : LOCAL_WIDTH, None, None])
-        self.early.weight.copy_(by_view[:, :, LOCAL_WIDTH :].flatten(1))
+            head.weight.copy_(by_view[:, view, :LOCAL_WIDTH, None, None])
+        self.early.weight.copy_(by_view[:, :, LOCAL_WIDTH:].flatten(1))
         self.early.bias.copy_(bias)
+
+
+def bend(score: torch.Tensor, hinges: torch.Tensor) -> torch.Tensor:
+    """The score's logit n×1, linear before, with what ``hinges``, n×16 values of linear functions, add and take."""
+    # Means over positions, since XNNPACK takes no sum.
+    halves = spatial_mean(torch.relu(hinges).reshape(len(hinges), 2, -1, 1)).flatten(1) * (hinges.shape[1] / 2)
+    return score + halves[:, :1] - halves[:, 1:]
+
+
+def logits_of(rows: torch.Tensor) -> torch.Tensor:
+    """Logits n×7 from the linear rows n×23, 7 outputs and 16 hinges; rows of outputs alone, n×7, are logits already."""
+    outputs, hinges = rows[:, : len(OUTPUTS)], rows[:, len(OUTPUTS) :]
+    return torch.cat([bend(outputs[:, :1], hinges), outputs[:, 1:]], dim=1) if hinges.shape[1] else outputs
+
+
+def quality_of(features: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+    """Outputs n×7 in [0, 1] from pooled features n×d and the heads as one linear layer, with or without hinges."""
+    return torch.sigmoid(logits_of(features @ weight.t() + bias))
 
 
 class Student(nn.Module):

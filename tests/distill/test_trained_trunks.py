@@ -17,7 +17,7 @@ from distill.heads import Ladders, Opinions
 from distill.mos_sets import MosSet
 from distill.packaged_teacher import STAGE_WIDTH, Lite2Features
 from distill.stage_distillation import DistillationConfig
-from distill.student import WIDTH
+from distill.student import WIDTH, quality_of
 from distill.teacher import TeacherConfig, load_teacher
 from distill.trained_trunks import (
     TrainedTrunksConfig,
@@ -116,7 +116,7 @@ def test_the_start_of_the_student_gives_the_scores_of_its_fitted_heads(fold: Fol
     network = fold.student()
     features = fold.lesson.features[: len(fold.seen)]
     weight, bias = network.heads.linear()
-    fitted = (features @ weight[0] + bias[0]).sigmoid()
+    fitted = quality_of(features, weight, bias)[:, 0]
     assert np.corrcoef(fitted.detach(), fold.lesson.mos[: len(fold.seen)])[0, 1] > 0.5
 
 

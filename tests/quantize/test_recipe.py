@@ -10,6 +10,7 @@ import pytest
 import torch
 from tiny_student import TinyStudent, tiny_inputs, tuning_photos
 
+from distill.student import HINGES, OUTPUTS
 from quantize.prepare import Prepared, convert, fake_quantizers, prepare
 from quantize.program import lower
 from quantize.qat import QatConfig, fine_tune
@@ -59,6 +60,15 @@ def test_weights_rounded_together_and_refitted_heads_each_lower_the_error(
         np.abs(errors(made(recipe), tuned_on)).mean() for recipe in (NEAREST, Recipe(heads="kept"), Recipe())
     )
     assert refitted < together < nearest
+
+
+def test_refitted_heads_have_other_outputs_and_the_same_hinges(made: Callable[[Recipe], Prepared]) -> None:
+    kept, refitted = (dict(made(Recipe(heads=heads)).named_parameters()) for heads in ("kept", "refitted"))
+    names = [name for name, tensor in kept.items() if len(tensor) == len(OUTPUTS) + HINGES]
+    assert len(names) == 3
+    for name in names:
+        assert torch.equal(kept[name][len(OUTPUTS) :], refitted[name][len(OUTPUTS) :])
+        assert not torch.equal(kept[name][: len(OUTPUTS)], refitted[name][: len(OUTPUTS)])
 
 
 def test_shifted_heads_leave_next_to_no_mean_error(

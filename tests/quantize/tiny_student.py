@@ -7,7 +7,7 @@ import torch
 from timm.layers import BatchNormAct2d
 from torch import nn
 
-from distill.student import OUTPUTS, spatial_mean
+from distill.student import HINGES, OUTPUTS, logits_of, spatial_mean
 from quantize.calibration import Inputs
 from quantize.recipe import TuningPhotos
 
@@ -31,13 +31,13 @@ class TinyHeads(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.means = nn.Linear(16, len(OUTPUTS))
-        self.local = nn.Conv2d(16, len(OUTPUTS), 1, bias=False)
+        self.means = nn.Linear(16, len(OUTPUTS) + HINGES)
+        self.local = nn.Conv2d(16, len(OUTPUTS) + HINGES, 1, bias=False)
 
     def forward(self, maps: list[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
         by_position = self.local(maps[1][:1])
-        logits = self.means(spatial_mean(maps[0]).reshape(1, -1)) + spatial_mean(by_position).flatten(1)
-        return logits, by_position[:, :1]
+        rows = self.means(spatial_mean(maps[0]).reshape(1, -1)) + spatial_mean(by_position).flatten(1)
+        return logits_of(rows), by_position[:, :1]
 
 
 class TinyStudent(nn.Module):
@@ -49,7 +49,9 @@ class TinyStudent(nn.Module):
         self.trunk, self.heads = TinyTrunk(), TinyHeads()
         with torch.no_grad():
             for parameter in self.heads.parameters():
-                parameter.mul_(10)  # far enough apart that photos get clearly different scores
+                # Far enough apart that photos get clearly different scores, and no further.
+                parameter[: len(OUTPUTS)] *= 10
+                parameter[len(OUTPUTS) :] *= 3
 
     def forward(self, views: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         logits, score_map = self.heads(self.trunk(views))
