@@ -10,7 +10,26 @@ import numpy as np
 import pytest
 from PIL import Image
 
+_WORKER = os.environ.get("PYTEST_XDIST_WORKER")
+
+if _WORKER and hasattr(os, "sched_setaffinity"):
+    # One core each, before torch counts them: the thread pools of two workers would wait for each other.
+    _cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {_cores[int(_WORKER.removeprefix("gw")) % len(_cores)]})
+
 ATTRIBUTES = ["sharpness", "noise", "exposure", "contrast", "colour", "compression"]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """The whole suite runs on every core, a file's tests in one process; named files without others beside them."""
+    whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    free = not _WORKER and config.pluginmanager.hasplugin("xdist") and config.option.numprocesses is None
+    if whole and free and not config.option.usepdb:
+        # More than four would want more memory than time they save.
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        config.option.numprocesses, config.option.dist = min(cores, 4), "loadfile"
+        config.option.loadscopereorder = False  # by name: the slow files would come last, being short of tests
 
 
 @pytest.fixture(scope="session")
