@@ -59,8 +59,8 @@ class StudentConfig:
         kinds_per_photo: degradation ladders for each pristine photo.
         limit: use only so many MOS photos and pristine photos; for a trial run.
         seed: of degradations and initialisation.
-        heads: the linear fit's own settings.
-        hinges: those of the score's head.
+        heads: how the linear heads are fitted, of which the attributes are the student's.
+        hinges: how the score's head is fitted.
         distil: stage C's settings.
     """
 
