@@ -102,8 +102,7 @@ def rows() -> dict[str, Row]:
             weight, bias = fit_projection(seen, own.ladders if rungs else None, _VIEWS, text, "both", config)
 
             def score(features: torch.Tensor) -> torch.Tensor:
-                embedding = embed_views(features.unflatten(1, (_VIEWS, -1)), weight, bias)
-                return read_prompts(embedding, text, "both").score
+                return read_prompts(embed_views(features, weight, bias), text, "both").score
 
             return score
 

@@ -130,7 +130,7 @@ def _embeddings_of_photos(teacher: Teacher, mos_set: MosSet, cache: Path) -> tor
     features = opinions_of(mos_set, FrozenTrunk(Lite2Features()), cache).features
     projection = teacher.visual.head.proj
     with torch.no_grad():
-        return embed_views(features.unflatten(1, (len(INPUT_SPEC.views), -1)), projection.weight, projection.bias)
+        return embed_views(features, projection.weight, projection.bias)
 
 
 def _undegraded(mos_set: MosSet) -> list[Rung]:

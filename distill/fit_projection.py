@@ -64,8 +64,8 @@ def fit_projection(
     """
     features = opinions.features.unflatten(1, (views, -1))
     mean, scale = features.mean((0, 1)), 1 / (features.std((0, 1)) + 1e-4)
-    standard = (features - mean) * scale
-    rungs = (ladders.features.unflatten(1, (views, -1)) - mean) * scale if ladders else None
+    standard = ((features - mean) * scale).flatten(1)
+    rungs = ((ladders.features.unflatten(1, (views, -1)) - mean) * scale).flatten(1) if ladders else None
     generator = torch.Generator().manual_seed(config.seed)
     weight = torch.randn(text.shape[1], features.shape[2], generator=generator).mul_(1e-3).requires_grad_(True)
     bias = _between_all(text).requires_grad_(True)
@@ -94,8 +94,9 @@ def fit_projection(
 
 
 def embed_views(features: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
-    """Unit embeddings n×D of photos, the mean direction of their views', from features n×V×d."""
-    return normalize(normalize(features @ weight.t() + bias, dim=2).mean(1), dim=1)
+    """Unit embeddings n×D of photos, the mean direction of their V views', from features n×(V·d) and weight D×d."""
+    by_view = features.unflatten(1, (-1, weight.shape[1]))
+    return normalize(normalize(by_view @ weight.t() + bias, dim=2).mean(1), dim=1)
 
 
 def _between_all(text: torch.Tensor) -> torch.Tensor:

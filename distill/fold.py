@@ -99,9 +99,7 @@ class Fold:
         self._for_teacher = features(Lite2Features)
         self.text = load_teacher(TeacherConfig()).text().detach()
         self._projection = self._project(self.text)
-        embedding = [
-            embed_views(part.features.unflatten(1, (_VIEWS, -1)), *self._projection) for part in self._for_teacher
-        ]
+        embedding = [embed_views(part.features, *self._projection) for part in self._for_teacher]
         opinions, rungs = features(StudentFeatures)
         told = read_prompts(embedding[0], self.text, SCORING).score
         targets = opinions.blended(told, DistilConfig().told)

@@ -28,7 +28,7 @@ def text() -> torch.Tensor:
 
 
 def read(features: torch.Tensor, linear: tuple[torch.Tensor, torch.Tensor], text: torch.Tensor, how: str) -> Reading:
-    return read_prompts(embed_views(features.unflatten(1, (2, -1)), *linear), text, how)
+    return read_prompts(embed_views(features, *linear), text, how)
 
 
 @pytest.mark.parametrize("scoring", ["antonyms", "grades", "both"])
