@@ -64,7 +64,7 @@ class Row:
 
 def rows() -> dict[str, Row]:
     """Name of a row → what it is."""
-    quarter, tenth = (replace(PLAIN, consensus=share, l2=PLAIN.l2 * 2) for share in (0.25, 0.1))
+    quarter, tenth = ({"consensus": share, "l2": PLAIN.l2 * 2} for share in (0.25, 0.1))
 
     def heads(rooms: Rooms, use: np.ndarray, opinions: bool = True, rungs: bool = True, **changes: float) -> Linear:
         config, student = replace(PLAIN, **changes), rooms("student")
@@ -98,7 +98,7 @@ def rows() -> dict[str, Row]:
             own = rooms("teacher")
             text = load_teacher(TeacherConfig()).text().detach()
             seen = own.opinions.take(np.frombuffer(use, dtype=bool).copy())
-            config = replace(ProjectionConfig(), **{"ranking": 1.0} | changes)
+            config = replace(ProjectionConfig(), **changes)
             weight, bias = fit_projection(seen, own.ladders if rungs else None, _VIEWS, text, "both", config)
 
             def score(features: torch.Tensor) -> torch.Tensor:
@@ -108,7 +108,7 @@ def rows() -> dict[str, Row]:
 
         return lambda rooms, use: projected(rooms, use.tobytes())
 
-    teacher, gentler_teacher = taught(), taught(ranking=0.1)
+    teacher, shipped_teacher = taught(ranking=1.0), taught()
 
     def distilled(
         share: float, how: HeadConfig | HingeConfig, on_ladders: bool = False, teacher: Fit = teacher
@@ -150,13 +150,9 @@ def rows() -> dict[str, Row]:
         "ranks within a source instead of scores": ranks,
         "mean of one head a source": fitted(consensus=1.0),
         "half of it, L2 × 2": fitted(consensus=0.5, l2=PLAIN.l2 * 2),
-        "a quarter of it, L2 × 2": fitted(consensus=0.25, l2=PLAIN.l2 * 2),
-        "a quarter of it, L2 × 2, ranking × 0.3": fitted(
-            consensus=0.25, l2=PLAIN.l2 * 2, ranking=PLAIN.ranking * 0.3
-        ),
-        "a quarter of it, L2 × 2, margin / 3": fitted(
-            consensus=0.25, l2=PLAIN.l2 * 2, margin=PLAIN.margin / 3
-        ),
+        "a quarter of it, L2 × 2": fitted(**quarter),
+        "a quarter of it, L2 × 2, ranking × 0.3": fitted(**quarter, ranking=PLAIN.ranking * 0.3),
+        "a quarter of it, L2 × 2, margin / 3": fitted(**quarter, margin=PLAIN.margin / 3),
         "L2 × 2, ranking × 0.1": fitted(l2=PLAIN.l2 * 2, ranking=PLAIN.ranking * 0.1),
         "**hinges (the student without a teacher)**": bent(),
         "hinges, no correlation term": bent(plcc=0.0),
@@ -167,16 +163,16 @@ def rows() -> dict[str, Row]:
     teachers = {
         "teacher, opinions alone": taught(rungs=False),
         "teacher, opinions and ladders": teacher,
-        "teacher, ranking × 0.1": gentler_teacher,
-        "teacher, its penalty / 1000": taught(l2=ProjectionConfig().l2 / 1000),
+        "teacher, ranking × 0.1": shipped_teacher,
+        "teacher, its penalty / 1000": taught(ranking=1.0, l2=ProjectionConfig().l2 / 1000),
     }
     taken_over = {
-        "student on the teacher alone, a quarter, L2 × 2": distilled(1.0, quarter),
-        "student on half teacher, a quarter, L2 × 2": distilled(0.5, quarter),
-        "the same, and on the teacher's scores of ladders": distilled(0.5, quarter, on_ladders=True),
-        "student on three tenths teacher, a tenth, L2 × 2": distilled(0.3, tenth),
+        "student on the teacher alone, a quarter, L2 × 2": distilled(1.0, replace(PLAIN, **quarter)),
+        "student on half teacher, a quarter, L2 × 2": distilled(0.5, replace(PLAIN, **quarter)),
+        "the same, and on the teacher's scores of ladders": distilled(0.5, replace(PLAIN, **quarter), on_ladders=True),
+        "student on three tenths teacher, a tenth, L2 × 2": distilled(0.3, replace(PLAIN, **tenth)),
         "**student on three tenths teacher, hinges (shipped)**": distilled(
-            0.3, HingeConfig(), teacher=gentler_teacher
+            0.3, HingeConfig(), teacher=shipped_teacher
         ),
     }
     return (

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from scipy.cluster.vq import kmeans2
 
-KINDS_OF_PHOTOS = 6
+_KINDS = 6
 _DIMENSIONS = 30
 
 
@@ -20,4 +20,4 @@ def kinds_of_photos(features: torch.Tensor, seed: int) -> np.ndarray:
     standard = (features - features.mean(0)) / (features.std(0) + 1e-4)
     _, directions = torch.linalg.eigh(standard.t() @ standard)
     largest = (standard @ directions[:, -_DIMENSIONS:]).double().numpy()
-    return kmeans2(largest, KINDS_OF_PHOTOS, minit="++", seed=seed)[1]
+    return kmeans2(largest, _KINDS, minit="++", seed=seed)[1]

@@ -129,8 +129,8 @@ class Heads(nn.Module):
         """
         by_view = weight.reshape(len(OUTPUTS) + HINGES, len(self.local), WIDTH)
         for view, head in enumerate(self.local):
-            head.weight.copy_(by_view[:, view, :LOCAL_WIDTH, None, None])
-        self.early.weight.copy_(by_view[:, :, LOCAL_WIDTH:].flatten(1))
+            head.weight.copy_(by_view[:, view, : LOCAL_WIDTH, None, None])
+        self.early.weight.copy_(by_view[:, :, LOCAL_WIDTH :].flatten(1))
         self.early.bias.copy_(bias)
 
 

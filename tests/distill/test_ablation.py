@@ -90,8 +90,7 @@ def test_a_set_beyond_has_a_column_that_every_row_is_fitted_to_all_sources_for(
         return lambda features: features[:, 0]
 
     rungs = 90 * (1 + 2 * 5)
-    targets, pairs = torch.full((rungs, 6), torch.nan), torch.tensor([(0, 1)])
-    of_the_photos = Ladders(torch.zeros(rungs, 6), targets, pairs)
+    of_the_photos = Ladders(torch.zeros(rungs, 6), torch.full((rungs, 6), torch.nan), torch.tensor([(0, 1)]))
     monkeypatch.setattr(module, "read_biq2021", lambda folder, split: known)
     monkeypatch.setattr(module, "pristine_photos", lambda folders: photos)
     monkeypatch.setattr(module, "FrozenTrunk", lambda network: None)

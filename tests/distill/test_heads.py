@@ -87,9 +87,7 @@ def test_ladders_teach_the_attributes_and_the_order_of_scores(opinions: Opinions
     targets = torch.ones(300, 6)
     targets[:, 0] = 1 - severity / 5
     pairs = torch.tensor([(row - 1, row) for row in range(300) if severity[row]])
-    weight, bias = fit_heads(
-        opinions, Ladders(features, targets, pairs), GENTLE
-    )
+    weight, bias = fit_heads(opinions, Ladders(features, targets, pairs), GENTLE)
     quality = torch.sigmoid(features @ weight.t() + bias)
     assert np.corrcoef(quality[:, 1], targets[:, 0])[0, 1] > 0.95
     without, _ = fit_heads(opinions, None, GENTLE)
