@@ -26,7 +26,7 @@ from benchmarks.peers.command import peers
 from benchmarks.peers.measure import PeerFailed
 from benchmarks.record import PerfRecord, RecordError, write_whole
 from benchmarks.report import report
-from distill.mos_sets import MOS_SETS, MosSetError, read_scored_photos
+from distill.data.mos_sets import MOS_SETS, MosSetError, read_scored_photos
 
 
 def latency(

@@ -17,7 +17,7 @@ from scipy.optimize import curve_fit
 from scipy.special import expit
 from tqdm import tqdm
 
-from distill.mos_sets import MosSet, MosSetError
+from distill.data.mos_sets import MosSet, MosSetError
 
 _RESAMPLES = 1000
 _FEWEST = 5  # photos of a group
@@ -103,8 +103,8 @@ def _by_source(title: str, scores: np.ndarray, mos: np.ndarray, sources: np.ndar
 
 def _teacher_scores(run: Path, mos_set: MosSet) -> np.ndarray:
     # The factory's stack takes seconds to import; only this needs it.
-    from distill.distil_student import teacher_scores
-    from distill.train_teacher import load_trained_teacher
+    from distill.stages.distil_student import teacher_scores
+    from distill.stages.train_teacher import load_trained_teacher
 
     return teacher_scores(load_trained_teacher(run), mos_set, Path("runs/cache")).numpy().astype(np.float64)
 

@@ -1,4 +1,4 @@
-"""Monotonicity, flip and crop of a bundle's program: ``distill.consistency``'s protocol on what a phone runs."""
+"""Monotonicity, flip and crop of a bundle's program: ``distill.data.consistency``'s protocol on what a phone runs."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from pathlib import Path
 
 from pocketiqa.scorer import Scorer
 
-from distill.consistency import Consistency, consistency
-from distill.degraded_photos import pristine_photos
-from distill.training_photos import check_photos
+from distill.data.consistency import Consistency, consistency
+from distill.data.degraded_photos import pristine_photos
+from distill.data.training_photos import check_photos
 
 
 def measure_consistency(images: Path, bundle: Path | None, variant: str) -> Consistency:

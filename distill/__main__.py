@@ -8,15 +8,15 @@ import sys
 import tyro
 from pocketiqa.errors import one_line
 
-from distill.ablation import AblationConfig, measure_ablation
-from distill.consistency import ConsistencyConfig, measure_consistency
-from distill.fine_tune import FineTuneConfig, measure_fine_tuning
-from distill.input_policy import InputPolicyConfig, measure_input_policies
-from distill.leave_one_out import LeaveOneOutConfig, leave_one_source_out
-from distill.run_folder import TrainingStopped
-from distill.train_student import StudentConfig, train_student
-from distill.train_teacher import TeacherRunConfig, train_teacher
-from distill.trained_trunks import TrainedTrunksConfig, measure_trained_trunks
+from distill.data.consistency import ConsistencyConfig, measure_consistency
+from distill.experiments.ablation import AblationConfig, measure_ablation
+from distill.experiments.fine_tune import FineTuneConfig, measure_fine_tuning
+from distill.experiments.input_policy import InputPolicyConfig, measure_input_policies
+from distill.experiments.leave_one_out import LeaveOneOutConfig, leave_one_source_out
+from distill.experiments.trained_trunks import TrainedTrunksConfig, measure_trained_trunks
+from distill.stages.train_student import StudentConfig, train_student
+from distill.stages.train_teacher import TeacherRunConfig, train_teacher
+from distill.training.run_folder import TrainingStopped
 
 _COMMANDS = {
     "teacher": (TeacherRunConfig, lambda config: json.dumps(train_teacher(config), indent=2)),

@@ -18,7 +18,7 @@ def main() -> int:
     _quiet()
     from pocketiqa.errors import PocketiqaError
 
-    from mobile_export.mil_reference import MilError
+    from mobile_export.verify.mil_reference import MilError
 
     commands = {"diagnose": _diagnose, "agreement": _agreement}
     named = sys.argv[1] if len(sys.argv) > 1 else ""
@@ -34,9 +34,9 @@ def _export(arguments: list[str]) -> int:
     from pocketiqa.errors import PocketiqaError
 
     from mobile_export.build import BuildConfig, broken_folder, build
-    from mobile_export.executorch import DelegationError
-    from mobile_export.ladder import BrokenRung, table
-    from mobile_export.mil_reference import MilError
+    from mobile_export.lower.executorch import DelegationError
+    from mobile_export.verify.ladder import BrokenRung, table
+    from mobile_export.verify.mil_reference import MilError
 
     config = tyro.cli(BuildConfig, prog="python -m mobile_export", description=__doc__, args=arguments)
     try:
@@ -61,7 +61,7 @@ def _export(arguments: list[str]) -> int:
 
 
 def _diagnose(arguments: list[str]) -> int:
-    from mobile_export.diagnose import DiagnoseConfig, diagnose
+    from mobile_export.verify.diagnose import DiagnoseConfig, diagnose
 
     config = tyro.cli(DiagnoseConfig, prog="python -m mobile_export diagnose", args=arguments)
     found = diagnose(config)
@@ -70,7 +70,7 @@ def _diagnose(arguments: list[str]) -> int:
 
 
 def _agreement(arguments: list[str]) -> int:
-    from mobile_export.agreement import AgreementConfig, agreement_table
+    from mobile_export.verify.agreement import AgreementConfig, agreement_table
 
     config = tyro.cli(AgreementConfig, prog="python -m mobile_export agreement", args=arguments)
     print(agreement_table(config))

@@ -21,19 +21,19 @@ from pocketiqa.preprocess import open_photo, preprocess
 from pocketiqa.runtime import load_program
 from tqdm import tqdm
 
-from distill.student import INPUT_SPEC, SHIPPED_STUDENT, Student, load_student
-from mobile_export import bounds
-from mobile_export.bounds import QUANTIZATION, SAME_GRAPH
-from mobile_export.bundle_writer import BundleWriter
-from mobile_export.bundled_program import run_bundled_program, write_bundled_program
-from mobile_export.executorch import lower_half_to_xnnpack, lower_to_xnnpack
-from mobile_export.golden import WALL, golden_photos
+from distill.networks.student import INPUT_SPEC, SHIPPED_STUDENT, Student, load_student
+from mobile_export.bundle.bundled_program import run_bundled_program, write_bundled_program
+from mobile_export.bundle.golden import WALL, golden_photos
+from mobile_export.bundle.model_card import training_record
+from mobile_export.bundle.report import ReportData, draw_report
+from mobile_export.bundle.writer import BundleWriter
 from mobile_export.integration.resampling import app_input
-from mobile_export.ladder import BrokenRung, Ladder, Rung
-from mobile_export.model_card import training_record
-from mobile_export.portable_heads import with_portable_heads
-from mobile_export.report import ReportData, draw_report
-from mobile_export.torch_free import NoTorchFreeRuntime, find_python, run_torch_free
+from mobile_export.lower.executorch import lower_half_to_xnnpack, lower_to_xnnpack
+from mobile_export.lower.portable_heads import with_portable_heads
+from mobile_export.verify import bounds
+from mobile_export.verify.bounds import QUANTIZATION, SAME_GRAPH
+from mobile_export.verify.ladder import BrokenRung, Ladder, Rung
+from mobile_export.verify.torch_free import NoTorchFreeRuntime, find_python, run_torch_free
 from quantize.prepare import convert, prepare, without_rounding
 from quantize.state import SHIPPED as SHIPPED_INT8
 from quantize.state import load_prepared
@@ -260,9 +260,9 @@ class _Build:
         self, exported: torch.export.ExportedProgram, converted: torch.export.ExportedProgram | None, half: bounds.Bound
     ) -> None:
         # Imported here: they need coremltools.
-        from mobile_export import coreml, coreml_pte
-        from mobile_export.mil_reference import MilProgram
-        from mobile_export.package_rungs import interpreted_rung, package_rungs
+        from mobile_export.lower import coreml, coreml_pte
+        from mobile_export.verify.mil_reference import MilProgram
+        from mobile_export.verify.package_rungs import interpreted_rung, package_rungs
 
         if self._wanted("coreml_fp16"):
             path = self._package("coreml_fp16", coreml.convert_fp16, exported)
@@ -298,7 +298,7 @@ class _Build:
         return self.bundle.root / name
 
     def _vulkan(self, student: Student) -> None:
-        from mobile_export.vulkan import ViewByView, lower_to_vulkan
+        from mobile_export.lower.vulkan import ViewByView, lower_to_vulkan
 
         self.stage("Vulkan .pte")
         self.ladder.step("eager, view by view", _eager(ViewByView(student)))

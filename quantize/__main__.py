@@ -10,12 +10,12 @@ import sys
 import tyro
 
 from quantize.calibration import CalibrationError
-from quantize.compare import CompareConfig, compare_recipes
-from quantize.hard_network import HardNetworkConfig, train_hard_network
+from quantize.experiments.compare import CompareConfig, compare_recipes
+from quantize.experiments.hard_network import HardNetworkConfig, train_hard_network
+from quantize.experiments.robustness import RobustnessConfig, measure_robustness
+from quantize.experiments.sensitivity_table import SensitivityConfig, measure_sensitivity
+from quantize.experiments.traps import TrapsConfig, measure_traps
 from quantize.quantize_student import QuantizeConfig, quantize_student
-from quantize.robustness import RobustnessConfig, measure_robustness
-from quantize.sensitivity_table import SensitivityConfig, measure_sensitivity
-from quantize.traps import TrapsConfig, measure_traps
 
 _COMMANDS = {
     "student": (QuantizeConfig, quantize_student),

@@ -16,9 +16,9 @@ from pocketiqa.errors import PhotoError
 from pocketiqa.preprocess import open_photo
 from tqdm import tqdm
 
+from distill.data.degraded_photos import CLEAN, Rung, render
+from distill.data.mos_sets import split_by_hash
 from distill.degradations import KINDS, LEVELS
-from distill.degraded_photos import CLEAN, Rung, render
-from distill.mos_sets import split_by_hash
 
 FEWEST = 16
 _ENDINGS = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 import torch
 
-from distill.student import EARLY_WIDTH, FIRST_MAPPED_STAGE, Student
+from distill.networks.student import EARLY_WIDTH, FIRST_MAPPED_STAGE, Student
 
 # 1 would give every channel the same range; the weights that read them would then differ in theirs.
 _STRENGTH = 0.5

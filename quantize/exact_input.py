@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import torch
 
-from distill.student import Student
+from distill.networks.student import Student
 
 STEM = "trunk.stem.0"
 _HALF_STEP = 1 / 255

@@ -8,8 +8,8 @@ from typing import Literal
 
 import torch
 
-from distill.student import load_student
-from quantize.hard_network import load_hard_student
+from distill.networks.student import load_student
+from quantize.experiments.hard_network import load_hard_student
 
 NetworkName = Literal["lite0", "mobilenetv3"]
 NETWORKS: dict[str, Callable[[Path], torch.nn.Module]] = {"lite0": load_student, "mobilenetv3": load_hard_student}

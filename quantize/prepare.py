@@ -15,7 +15,7 @@ import torch
 from torchao.quantization.pt2e import FakeQuantizeBase
 from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 
-from distill.student import INPUT_SPEC, Student
+from distill.networks.student import INPUT_SPEC, Student
 from quantize.exact_input import make_input_exact
 from quantize.quantizer import StudentQuantizer
 

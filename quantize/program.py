@@ -14,7 +14,7 @@ from executorch.exir import to_edge_transform_and_lower
 from pocketiqa.runtime import Program, load_program
 from tqdm import tqdm
 
-from distill.student import INPUT_SPEC
+from distill.networks.student import INPUT_SPEC
 from quantize.calibration import Inputs
 
 

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from pocketiqa.files import sha256_of
 
-from distill.degraded_photos import Rung
-from distill.student import SHIPPED_STUDENT
+from distill.data.degraded_photos import Rung
+from distill.networks.student import SHIPPED_STUDENT
 from quantize.calibration import (
     Inputs,
     PhotoSplit,

@@ -1,7 +1,7 @@
 """Which values of the student become int8, and where they are rounded.
 
 The trunk's convolutions, clamps and additions are int8: activations per tensor and affine, weights per output
-channel and symmetric, as XNNPACK and Core ML run them. Pooling and heads stay float (``distill/student.py``
+channel and symmetric, as XNNPACK and Core ML run them. Pooling and heads stay float (``distill/networks/student.py``
 says why).
 """
 

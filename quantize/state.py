@@ -14,7 +14,8 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from torchao.quantization.pt2e import FakeQuantizeBase
 
-from distill.student import Student, save_tensors
+from distill.networks.student import Student
+from distill.networks.tensors import save_tensors
 from quantize.prepare import Prepared, prepare, set_observing, set_rounding
 from quantize.quantizer import StudentQuantizer, module_of
 

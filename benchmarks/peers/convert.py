@@ -61,7 +61,7 @@ def convert_to_litert(folder: Path) -> None:
 def _student(folder: Path) -> tuple[object, list]:
     import torch
 
-    from distill.student import load_student
+    from distill.networks.student import load_student
 
     inputs = [torch.from_numpy(x) for x in np.load(folder / "calibration.npy")]
     return load_student(folder / "student.safetensors"), inputs

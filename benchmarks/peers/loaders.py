@@ -94,7 +94,7 @@ def student(folder: Path, argument: str, threads: int) -> Loaded:
     """The float student in torch, eager or compiled."""
     import torch
 
-    from distill.student import load_student
+    from distill.networks.student import load_student
 
     torch.set_num_threads(threads)
     network = load_student(folder / "student.safetensors")
@@ -107,7 +107,7 @@ def teacher(folder: Path, argument: str, threads: int) -> Loaded:
     """The packaged teacher's image side and its comparison with the prompts, at the photo's own size."""
     import torch
 
-    from distill.teacher import TeacherConfig, load_teacher
+    from distill.teacher.teacher import TeacherConfig, load_teacher
 
     torch.set_num_threads(threads)
     network, x = load_teacher(TeacherConfig(argument)), _photo(folder)

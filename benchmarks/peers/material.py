@@ -10,7 +10,7 @@ from PIL import ImageOps
 from pocketiqa.bundle import Bundle
 from pocketiqa.preprocess import open_photo, preprocess
 
-from distill.student import SHIPPED_STUDENT
+from distill.networks.student import SHIPPED_STUDENT
 
 # Networks that take a photo at its own size are compared at this one, width and height.
 PHOTO_SIZE = (512, 384)

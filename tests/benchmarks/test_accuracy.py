@@ -15,7 +15,7 @@ from benchmarks import accuracy as module
 from benchmarks.__main__ import accuracy
 from benchmarks.accuracy import agreement, logistic_plcc, measure_accuracy, table
 from benchmarks.consistency import measure_consistency
-from distill.mos_sets import MosSet, MosSetError
+from distill.data.mos_sets import MosSet, MosSetError
 
 GENERATOR = np.random.default_rng(0)
 MOS = GENERATOR.random(300)

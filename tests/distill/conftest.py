@@ -7,8 +7,8 @@ import torch
 from open_clip.model import CLIP
 from open_clip.tokenizer import SimpleTokenizer
 
-from distill.teacher import Teacher, TeacherConfig
-from distill.teacher_models import TwoTowers
+from distill.teacher.teacher import Teacher, TeacherConfig
+from distill.teacher.towers import TwoTowers
 
 _VISION = {
     "resnet": {"layers": [1, 1, 1, 1], "width": 8, "image_size": 64},

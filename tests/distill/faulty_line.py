@@ -19,8 +19,8 @@ from types import FrameType
 import torch
 from trained_line import Line, trained
 
-from distill import run_folder, trainer
-from distill.run_folder import RunFolder
+from distill.training import run_folder, trainer
+from distill.training.run_folder import RunFolder
 
 STEPS = 16  # checkpoints at 7, 14 and 16
 _WATCHED = {run_folder.__file__, trainer.__file__, torch.serialization.__file__}

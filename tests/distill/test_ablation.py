@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import torch
 
-from distill import ablation as module
-from distill.ablation import AblationConfig, falls, measure_ablation, with_interval, without
-from distill.ablation_rows import Room, Row, rows
-from distill.degraded_photos import CLEAN, Rung
-from distill.heads import Ladders, Opinions
-from distill.mos_sets import MosSet, MosSetError, split_by_hash
+from distill.data.degraded_photos import CLEAN, Rung
+from distill.data.mos_sets import MosSet, MosSetError, split_by_hash
+from distill.experiments import ablation as module
+from distill.experiments.ablation import AblationConfig, falls, measure_ablation, with_interval, without
+from distill.experiments.ablation_rows import Room, Row, rows
+from distill.heads.linear import Ladders, Opinions
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from distill.alignment_losses import consistency_loss, level_ranking_loss, symmetric_negatives_loss
 from distill.degradations import degrade
-from distill.teacher import Teacher
+from distill.stages.alignment_losses import consistency_loss, level_ranking_loss, symmetric_negatives_loss
+from distill.teacher.teacher import Teacher
 
 LEVELS = 4
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from distill.any_resolution import accept_any_resolution
-from distill.teacher_models import TwoTowers
+from distill.teacher.any_resolution import accept_any_resolution
+from distill.teacher.towers import TwoTowers
 
 
 def changed(towers: TwoTowers) -> tuple[nn.Module, nn.Module]:

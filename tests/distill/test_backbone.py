@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from distill.backbone import lite0_backbone, lite2_backbone, make_batchnorm_quantization_safe
+from distill.networks.backbone import lite0_backbone, lite2_backbone, make_batchnorm_quantization_safe
 
 
 @pytest.fixture(scope="module")

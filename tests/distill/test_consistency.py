@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from distill import consistency as module
-from distill.consistency import ConsistencyConfig, consistency, measure_consistency
+from distill.data import consistency as module
+from distill.data.consistency import ConsistencyConfig, consistency, measure_consistency
+from distill.data.mos_sets import MosSetError
 from distill.degradations import KINDS
-from distill.mos_sets import MosSetError
 
 
 @pytest.fixture

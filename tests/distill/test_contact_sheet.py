@@ -6,7 +6,7 @@ import pytest
 import skimage.data
 from PIL import Image, ImageChops
 
-from distill.contact_sheet import GAP, HEADING, contact_sheet, main
+from distill.degradations.contact_sheet import GAP, HEADING, contact_sheet, main
 
 TILE = 128
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from distill.data.degraded_photos import CLEAN, Rung, attribute_targets, ladders, pristine_photos, reduced, render
+from distill.data.mos_sets import MosSetError
 from distill.degradations import DEGRADATIONS, KINDS
-from distill.degraded_photos import CLEAN, Rung, attribute_targets, ladders, pristine_photos, reduced, render
-from distill.mos_sets import MosSetError
-from distill.student import ATTRIBUTES, INPUT_SPEC
+from distill.networks.student import ATTRIBUTES, INPUT_SPEC
 
 
 @pytest.fixture

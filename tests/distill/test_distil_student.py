@@ -10,12 +10,12 @@ import torch
 from PIL import Image
 from pocketiqa.preprocess import preprocess
 
-from distill.degraded_photos import CLEAN, ladders, render
-from distill.distil_student import prepare_lesson, teacher_lesson, teacher_scores
-from distill.mos_sets import MosSet
-from distill.packaged_teacher import keeps_packaged_trunk
-from distill.student import INPUT_SPEC
-from distill.teacher import Teacher, TeacherConfig, load_teacher, read_prompts
+from distill.data.degraded_photos import CLEAN, ladders, render
+from distill.data.mos_sets import MosSet
+from distill.networks.student import INPUT_SPEC
+from distill.stages.distil_student import prepare_lesson, teacher_lesson, teacher_scores
+from distill.teacher.packaged import keeps_packaged_trunk
+from distill.teacher.teacher import Teacher, TeacherConfig, load_teacher, read_prompts
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from distill.distillation_losses import (
+from distill.stages.distillation_losses import (
     confidence,
     embedding_cosine,
     embedding_mse,

@@ -10,10 +10,10 @@ import torch
 from PIL import Image
 from pocketiqa.preprocess import preprocess
 
-from distill.fine_tune import FineTuning, UsualNetwork, _seen
-from distill.leave_one_out import EveryFeature, usual_probe
-from distill.mos_sets import MosSet
-from distill.student import INPUT_SPEC
+from distill.data.mos_sets import MosSet
+from distill.experiments.fine_tune import FineTuning, UsualNetwork, _seen
+from distill.experiments.leave_one_out import EveryFeature, usual_probe
+from distill.networks.student import INPUT_SPEC
 
 
 @pytest.fixture(scope="module")

@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from distill.fit_projection import ProjectionConfig, embed_views, fit_projection
-from distill.heads import Ladders, Opinions
-from distill.student import ATTRIBUTES
-from distill.teacher import Reading, read_prompts
+from distill.heads.linear import Ladders, Opinions
+from distill.heads.projection import ProjectionConfig, embed_views, fit_projection
+from distill.networks.student import ATTRIBUTES
+from distill.teacher.teacher import Reading, read_prompts
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from distill.heads import HeadConfig, Ladders, Opinions, fit_heads
+from distill.heads.linear import HeadConfig, Ladders, Opinions, fit_heads
 
 GENTLE = HeadConfig(l2=0.002, attribute_l2=0.002, consensus=0.0)
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from distill.heads import Ladders, Opinions
-from distill.hinges import HingeConfig, fit_hinges
-from distill.student import HINGES, OUTPUTS, bend, logits_of, quality_of
+from distill.heads.hidden_units import HingeConfig, fit_hinges
+from distill.heads.linear import Ladders, Opinions
+from distill.networks.student import HINGES, OUTPUTS, bend, logits_of, quality_of
 
 Linear = tuple[torch.Tensor, torch.Tensor]
 # Few features hold few weights: the penalties that suit 1,568 features would hold 12 at nothing.

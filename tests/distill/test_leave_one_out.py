@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from pocketiqa.preprocess import preprocess
 
-from distill.leave_one_out import EveryFeature, markdown, rows
-from distill.student import INPUT_SPEC, LOCAL_WIDTH, STAGE_CHANNELS, Student
+from distill.experiments.leave_one_out import EveryFeature, markdown, rows
+from distill.networks.student import INPUT_SPEC, LOCAL_WIDTH, STAGE_CHANNELS, Student
 
 
 def test_the_stage_means_of_the_table_are_what_the_student_reads(photos: dict[str, np.ndarray]) -> None:

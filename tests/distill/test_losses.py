@@ -6,7 +6,7 @@ import math
 
 import torch
 
-from distill.losses import fidelity_loss, masked_mse, plcc_loss, ranking_loss, weighted_mean
+from distill.training.losses import fidelity_loss, masked_mse, plcc_loss, ranking_loss, weighted_mean
 
 
 def test_a_rising_line_has_no_correlation_loss_and_a_falling_one_has_all() -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from distill.mos_sets import MOS_SETS, MosSetError
-from distill.mos_sets.meta_info import LAYOUTS, read_meta_info
+from distill.data.mos_sets import MOS_SETS, MosSetError
+from distill.data.mos_sets.meta_info import LAYOUTS, read_meta_info
 
 # Set, header and rows as its table has them, and the score of the first photo on [0, 1].
 TABLES = {

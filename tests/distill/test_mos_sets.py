@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from distill.mos_sets import MosSetError, read_biq2021, split_by_hash
+from distill.data.mos_sets import MosSetError, read_biq2021, split_by_hash
 
 
 @pytest.fixture

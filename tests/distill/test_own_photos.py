@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from distill.mos_sets import MosSetError, read_own_photos, read_scored_photos
+from distill.data.mos_sets import MosSetError, read_own_photos, read_scored_photos
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from distill.prompt_context import PromptContext
-from distill.teacher_models import TwoTowers, load_clip
+from distill.teacher.prompt_context import PromptContext
+from distill.teacher.towers import TwoTowers, load_clip
 
 
 def test_a_context_of_the_placeholders_own_embedding_gives_the_plain_prompts(tiny_resnet: TwoTowers) -> None:

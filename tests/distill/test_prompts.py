@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from distill.prompts import ANTONYM_PAIRS, GRADED_PROMPTS, PromptSet
-from distill.student import ATTRIBUTES
+from distill.networks.student import ATTRIBUTES
+from distill.teacher.prompts import ANTONYM_PAIRS, GRADED_PROMPTS, PromptSet
 
 
 def test_the_seven_pairs_are_fourteen_prompts_each_with_its_full_stop() -> None:

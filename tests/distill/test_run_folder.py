@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from distill.run_folder import RunError, RunFolder
+from distill.training.run_folder import RunError, RunFolder
 
 
 def test_metrics_after_a_step_are_forgotten_and_the_others_stay_to_the_digit(tmp_path: Path) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from distill.degraded_photos import pristine_photos
-from distill.mos_sets import read_own_photos
-from distill.smoke_photos import write_smoke_photos
+from distill.data.degraded_photos import pristine_photos
+from distill.data.mos_sets import read_own_photos
+from distill.data.smoke_photos import write_smoke_photos
 
 
 def test_pristine_photos_and_scored_copies_of_others_lie_where_the_readers_find_them(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from distill.source_sampler import SourceSampler
+from distill.training.source_sampler import SourceSampler
 
 GROUPS = [list(range(30)), list(range(30, 90))]
 

@@ -10,8 +10,8 @@ import pytest
 import torch
 from PIL import Image
 
-from distill.stage_alignment import AlignmentConfig, AlignmentStage
-from distill.teacher import Teacher
+from distill.stages.alignment import AlignmentConfig, AlignmentStage
+from distill.teacher.teacher import Teacher
 
 ALL = AlignmentConfig(crop=64, levels=3, attributes=1.0, symmetric=1.0, margin_consistency=0, margin_ranking=0.1)
 

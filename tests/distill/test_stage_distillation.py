@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
+from distill.data.degraded_photos import CLEAN, Rung, attribute_targets
 from distill.degradations import degrade
-from distill.degraded_photos import CLEAN, Rung, attribute_targets
-from distill.stage_distillation import DistillationConfig, DistillationStage, Lesson
-from distill.student import Student
-from distill.teacher import Teacher
+from distill.networks.student import Student
+from distill.stages.distillation import DistillationConfig, DistillationStage, Lesson
+from distill.teacher.teacher import Teacher
 
 RATES = ("trunk_rate", "heads_rate")
 TERMS = [field.name for field in fields(DistillationConfig) if field.type == "float" and field.name not in RATES]

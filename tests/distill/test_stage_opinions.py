@@ -9,9 +9,9 @@ import pytest
 import torch
 from PIL import Image
 
-from distill.mos_sets import MosSet
-from distill.stage_opinions import OpinionConfig, OpinionStage
-from distill.teacher import Teacher
+from distill.data.mos_sets import MosSet
+from distill.stages.opinions import OpinionConfig, OpinionStage
+from distill.teacher.teacher import Teacher
 
 
 @pytest.fixture

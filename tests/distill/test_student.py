@@ -10,7 +10,8 @@ import torch
 from pocketiqa.preprocess import preprocess
 from torch.utils.flop_counter import FlopCounterMode
 
-from distill.student import HINGES, INPUT_SPEC, OUTPUTS, SHIPPED_STUDENT, WIDTH, Student, load_student, save_tensors
+from distill.networks.student import HINGES, INPUT_SPEC, OUTPUTS, SHIPPED_STUDENT, WIDTH, Student, load_student
+from distill.networks.tensors import save_tensors
 
 
 @pytest.fixture(scope="module")

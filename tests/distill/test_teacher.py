@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from distill.prompts import PromptSet
-from distill.teacher import Teacher, TeacherConfig, load_teacher, read_prompts
-from distill.teacher_models import TwoTowers
+from distill.teacher.prompts import PromptSet
+from distill.teacher.teacher import Teacher, TeacherConfig, load_teacher, read_prompts
+from distill.teacher.towers import TwoTowers
 
 PROMPTS = PromptSet()
 GOOD, BAD = torch.eye(8)[:2]

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from distill.any_resolution import accept_any_resolution
-from distill.teacher_models import TeacherError, TwoTowers, load_clip, load_openai_layout
+from distill.teacher.any_resolution import accept_any_resolution
+from distill.teacher.towers import TeacherError, TwoTowers, load_clip, load_openai_layout
 
 
 @pytest.mark.parametrize(

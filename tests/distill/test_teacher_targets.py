@@ -11,9 +11,9 @@ import torch
 from PIL import Image
 from pocketiqa.preprocess import PreprocessSpec, preprocess
 
-from distill.degraded_photos import CLEAN, Rung
-from distill.teacher import Teacher
-from distill.teacher_targets import teacher_embeddings
+from distill.data.degraded_photos import CLEAN, Rung
+from distill.teacher.targets import teacher_embeddings
+from distill.teacher.teacher import Teacher
 
 SPEC = PreprocessSpec(height=64, width=64, views=("whole", "detail"))
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from distill.mos_sets import MosSetError
-from distill.student import SHIPPED_STUDENT, load_student
-from distill.train_student import StudentConfig, train_student
+from distill.data.mos_sets import MosSetError
+from distill.networks.student import SHIPPED_STUDENT, load_student
+from distill.stages.train_student import StudentConfig, train_student
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from distill.mos_sets import MosSetError
-from distill.run_folder import RunError
-from distill.teacher_models import TeacherError
-from distill.train_teacher import TeacherRunConfig, load_trained_teacher, train_teacher
+from distill.data.mos_sets import MosSetError
+from distill.stages.train_teacher import TeacherRunConfig, load_trained_teacher, train_teacher
+from distill.teacher.towers import TeacherError
+from distill.training.run_folder import RunError
 
 
 @pytest.fixture(scope="module")

@@ -10,16 +10,10 @@ import torch
 from PIL import Image
 from torch import nn
 
-from distill.degraded_photos import attribute_targets, ladders
-from distill.fold import Fold, Photos
-from distill.frozen_features import StudentFeatures
-from distill.heads import Ladders, Opinions
-from distill.mos_sets import MosSet
-from distill.packaged_teacher import STAGE_WIDTH, Lite2Features
-from distill.stage_distillation import DistillationConfig
-from distill.student import WIDTH, quality_of
-from distill.teacher import TeacherConfig, load_teacher
-from distill.trained_trunks import (
+from distill.data.degraded_photos import attribute_targets, ladders
+from distill.data.mos_sets import MosSet
+from distill.experiments.fold import Fold, Photos
+from distill.experiments.trained_trunks import (
     TrainedTrunksConfig,
     change,
     student_rows,
@@ -27,7 +21,13 @@ from distill.trained_trunks import (
     teacher_rows,
     teacher_scores,
 )
-from distill.trainer import TrainerConfig
+from distill.heads.frozen_features import StudentFeatures
+from distill.heads.linear import Ladders, Opinions
+from distill.networks.student import WIDTH, quality_of
+from distill.stages.distillation import DistillationConfig
+from distill.teacher.packaged import STAGE_WIDTH, Lite2Features
+from distill.teacher.teacher import TeacherConfig, load_teacher
+from distill.training.trainer import TrainerConfig
 
 SOURCES = np.array(["a", "b", "c"] * 4)
 WIDTHS = {StudentFeatures: 2 * WIDTH, Lite2Features: 2 * STAGE_WIDTH}
@@ -95,7 +95,7 @@ def test_a_fold_learns_nothing_of_its_source_and_ranks_nothing_else(fold: Fold) 
 def test_a_row_starts_where_the_fit_ends_and_every_step_moves_it(
     fold: Fold, config: TrainedTrunksConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("distill.fold.FrozenTrunk", Eager)
+    monkeypatch.setattr("distill.experiments.fold.FrozenTrunk", Eager)
     none = replace(config.distillation, steps=0)
     still = replace(config, run=config.run / "still", distillation=none, alignment=none, opinions=none)
     for scores_of, rows, last in (

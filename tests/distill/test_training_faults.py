@@ -27,13 +27,13 @@ from faulty_line import (
 from PIL import Image
 from trained_line import Line, trained
 
-from distill.frozen_features import frozen_features
-from distill.mos_sets import MosSetError
-from distill.run_folder import RunError, RunFolder, TrainingStopped
-from distill.source_sampler import SourceSampler
-from distill.train_teacher import TeacherRunConfig, train_teacher
-from distill.trainer import TrainerConfig
-from distill.training_photos import check_photos, read_photo
+from distill.data.mos_sets import MosSetError
+from distill.data.training_photos import check_photos, read_photo
+from distill.heads.frozen_features import frozen_features
+from distill.stages.train_teacher import TeacherRunConfig, train_teacher
+from distill.training.run_folder import RunError, RunFolder, TrainingStopped
+from distill.training.source_sampler import SourceSampler
+from distill.training.trainer import TrainerConfig
 
 
 @pytest.fixture(scope="module")
@@ -238,7 +238,7 @@ def test_a_worker_that_dies_ends_its_fellow_with_one_line_and_both_go_on_later(t
 def test_missing_and_corrupt_photos_are_all_named_before_a_teacher_is_even_loaded(
     tmp_path: Path, photos: dict[str, np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("distill.train_teacher.load_teacher", partial(_raise, AssertionError("too late")))
+    monkeypatch.setattr("distill.stages.train_teacher.load_teacher", partial(_raise, AssertionError("too late")))
     for name in ("good", "truncated"):
         Image.fromarray(photos["coffee"]).save(tmp_path / f"{name}.jpg")
     encoded = (tmp_path / "truncated.jpg").read_bytes()

@@ -11,9 +11,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from distill.distributed import this_process
-from distill.run_folder import RunFolder
-from distill.trainer import Objective, TrainerConfig, train
+from distill.training.distributed import this_process
+from distill.training.run_folder import RunFolder
+from distill.training.trainer import Objective, TrainerConfig, train
 
 
 class Line(Objective):

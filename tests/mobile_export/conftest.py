@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import small_student
 
-from mobile_export.coreml import convert_fp16, convert_w8a8
-from mobile_export.executorch import LoweredProgram, lower_to_xnnpack
+from mobile_export.lower.coreml import convert_fp16, convert_w8a8
+from mobile_export.lower.executorch import LoweredProgram, lower_to_xnnpack
 
 
 @pytest.fixture(scope="session")

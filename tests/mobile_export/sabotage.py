@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mobile_export.mil_reference.package import Package
+from mobile_export.verify.mil_reference.package import Package
 
 _DATA_OFFSET = 16  # in a blob's metadata: sentinel, type, size, then where its data is
 

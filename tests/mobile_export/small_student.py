@@ -20,8 +20,8 @@ from torch import nn
 from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 from torchao.quantization.pt2e.quantizer import QuantizationAnnotation
 
-from distill.backbone import lite0_backbone, make_batchnorm_quantization_safe
-from mobile_export.layers import Layer, torch_layers
+from distill.networks.backbone import lite0_backbone, make_batchnorm_quantization_safe
+from mobile_export.verify.layers import Layer, torch_layers
 
 HEIGHT, WIDTH = 128, 160
 STAGES, CHANNELS = 3, 40

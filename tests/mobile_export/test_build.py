@@ -13,12 +13,12 @@ from pocketiqa.bundle import DEFAULT_BUNDLE, Bundle
 from pocketiqa.check_input import check_input, read_tensor
 from pocketiqa.scorer import Scorer
 
-from distill.student import ATTRIBUTES, SHIPPED_STUDENT
+from distill.networks.student import ATTRIBUTES, SHIPPED_STUDENT
 from mobile_export import build as building
 from mobile_export.build import BuildConfig, BuildResult, broken_folder, build
-from mobile_export.embed import embed
-from mobile_export.golden import golden_photos
-from mobile_export.ladder import BrokenRung, Ladder
+from mobile_export.bundle.embed import embed
+from mobile_export.bundle.golden import golden_photos
+from mobile_export.verify.ladder import BrokenRung, Ladder
 
 SHOWN = ("coffee", "flower", "rocket")  # the photographs that the report and the golden inputs need
 # Each of these is verified on the small student, by the same functions; a build of everything takes minutes.

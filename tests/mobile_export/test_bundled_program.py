@@ -9,8 +9,8 @@ import pytest
 import small_student
 from pocketiqa.runtime import load_program
 
-from mobile_export.bundled_program import run_bundled_program, write_bundled_program
-from mobile_export.executorch import LoweredProgram
+from mobile_export.bundle.bundled_program import run_bundled_program, write_bundled_program
+from mobile_export.lower.executorch import LoweredProgram
 
 
 @pytest.fixture(scope="module")

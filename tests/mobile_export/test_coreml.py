@@ -8,8 +8,14 @@ import small_student
 import torch
 from torch import nn
 
-from mobile_export.coreml import METADATA_KEY, convert_fp16, convert_int8_weights, convert_palettized, convert_w8a8
-from mobile_export.mil_reference import MilProgram
+from mobile_export.lower.coreml import (
+    METADATA_KEY,
+    convert_fp16,
+    convert_int8_weights,
+    convert_palettized,
+    convert_w8a8,
+)
+from mobile_export.verify.mil_reference import MilProgram
 
 pytest.importorskip("coremltools")
 

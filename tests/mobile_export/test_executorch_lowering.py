@@ -9,9 +9,9 @@ import torch
 from executorch.runtime import Runtime
 from torch import nn
 
-from mobile_export.coreml_pte import extract_package, lower_to_coreml_pte
-from mobile_export.executorch import DelegationError, LoweredProgram, lower_half_to_xnnpack, lower_to_xnnpack
-from mobile_export.mil_reference import MilProgram
+from mobile_export.lower.coreml_pte import extract_package, lower_to_coreml_pte
+from mobile_export.lower.executorch import DelegationError, LoweredProgram, lower_half_to_xnnpack, lower_to_xnnpack
+from mobile_export.verify.mil_reference import MilProgram
 
 METADATA = {"name": "Prüfling", "input": {"height": 32, "width": 48}}
 EXAMPLE = torch.rand(1, 3, 32, 48, generator=torch.Generator().manual_seed(0))

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mobile_export.golden import FOLDER, golden_photos, write_golden
+from mobile_export.bundle.golden import FOLDER, golden_photos, write_golden
 
 
 def test_there_are_twenty_four_small_photographs() -> None:

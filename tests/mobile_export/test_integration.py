@@ -15,8 +15,8 @@ from pocketiqa.bundle import Bundle
 from pocketiqa.manifest import Manifest
 from pocketiqa.preprocess import open_photo, preprocess
 
-from distill.student import ATTRIBUTES, INPUT_SPEC
-from mobile_export.golden import WALL, golden_photos
+from distill.networks.student import ATTRIBUTES, INPUT_SPEC
+from mobile_export.bundle.golden import WALL, golden_photos
 from mobile_export.integration import FILES, FOLDER, with_constants, write_integration
 from mobile_export.integration.resampling import app_input
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mobile_export.bounds import QUANTIZATION, Bound
-from mobile_export.ladder import BrokenRung, Ladder, table
+from mobile_export.verify.bounds import QUANTIZATION, Bound
+from mobile_export.verify.ladder import BrokenRung, Ladder, table
 
 INPUTS = [np.full((1,), value) for value in np.linspace(0.1, 0.9, 30)]
 

@@ -9,10 +9,10 @@ import pytest
 import small_student
 import torch
 
-from mobile_export import bounds
-from mobile_export.diagnose import Diagnosis, diagnose_program
-from mobile_export.layers import Gap, LayerMismatch, gap, mil_chains, torch_chains, torch_layers, weight_gaps
-from mobile_export.mil_reference import MilProgram
+from mobile_export.verify import bounds
+from mobile_export.verify.diagnose import Diagnosis, diagnose_program
+from mobile_export.verify.layers import Gap, LayerMismatch, gap, mil_chains, torch_chains, torch_layers, weight_gaps
+from mobile_export.verify.mil_reference import MilProgram
 
 PHOTO = small_student.photos()[0]
 

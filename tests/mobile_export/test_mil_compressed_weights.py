@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from mil_package import IOS17, IOS18, ct, mb, normal, outcome, package
 
-from mobile_export.mil_reference.package import unpack_bits
+from mobile_export.verify.mil_reference.package import unpack_bits
 
 
 def test_packed_bits_come_back_in_order() -> None:

@@ -8,7 +8,7 @@ import torch
 from mil_package import IOS17, ct, mb, normal, outcome, package, save
 from torch.nn import functional as F
 
-from mobile_export.mil_reference import MilError, MilProgram, UnknownOperator, coreml_predict
+from mobile_export.verify.mil_reference import MilError, MilProgram, UnknownOperator, coreml_predict
 
 WEIGHT_FILE = "Data/com.apple.CoreML/weights/weight.bin"
 PRECISIONS = ("float32", "float16")

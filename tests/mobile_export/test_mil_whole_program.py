@@ -10,8 +10,8 @@ import torch
 from executorch.runtime import Runtime
 from scipy.stats import spearmanr
 
-from mobile_export.executorch import LoweredProgram
-from mobile_export.mil_reference import MilProgram
+from mobile_export.lower.executorch import LoweredProgram
+from mobile_export.verify.mil_reference import MilProgram
 
 ct = pytest.importorskip("coremltools")
 

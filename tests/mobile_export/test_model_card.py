@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mobile_export.model_card import model_card
+from mobile_export.bundle.model_card import model_card
 
 PLAIN = {
     "trunk": "a trunk, frozen",

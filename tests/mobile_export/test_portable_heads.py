@@ -7,8 +7,8 @@ import torch
 from pocketiqa.runtime import load_program
 from torch import nn
 
-from mobile_export.executorch import lower_to_xnnpack
-from mobile_export.portable_heads import PortableLinear, portable_sigmoid
+from mobile_export.lower.executorch import lower_to_xnnpack
+from mobile_export.lower.portable_heads import PortableLinear, portable_sigmoid
 
 
 class Written(nn.Module):

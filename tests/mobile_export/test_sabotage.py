@@ -16,14 +16,14 @@ from pocketiqa.bundle import DEFAULT_BUNDLE, Bundle
 from pocketiqa.runtime import load_program
 from torch import nn
 
-from mobile_export import bounds
-from mobile_export.bounds import SAME_GRAPH
-from mobile_export.diagnose import diagnose_package, graph_gaps
-from mobile_export.executorch import LoweredProgram
-from mobile_export.ladder import BrokenRung, Ladder
-from mobile_export.layers import first_outside
-from mobile_export.mil_reference import MilError
-from mobile_export.package_rungs import package_rungs
+from mobile_export.lower.executorch import LoweredProgram
+from mobile_export.verify import bounds
+from mobile_export.verify.bounds import SAME_GRAPH
+from mobile_export.verify.diagnose import diagnose_package, graph_gaps
+from mobile_export.verify.ladder import BrokenRung, Ladder
+from mobile_export.verify.layers import first_outside
+from mobile_export.verify.mil_reference import MilError
+from mobile_export.verify.package_rungs import package_rungs
 
 PHOTOS = small_student.photos()[:24]
 

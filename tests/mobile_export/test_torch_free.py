@@ -10,9 +10,9 @@ import pytest
 import small_student
 from pocketiqa.runtime import load_program
 
-from mobile_export import torch_free
-from mobile_export.executorch import LoweredProgram
-from mobile_export.torch_free import NoTorchFreeRuntime, find_python, run_torch_free
+from mobile_export.lower.executorch import LoweredProgram
+from mobile_export.verify import torch_free
+from mobile_export.verify.torch_free import NoTorchFreeRuntime, find_python, run_torch_free
 
 
 def test_a_python_without_the_runtime_is_refused_with_what_to_do(tmp_path: Path) -> None:

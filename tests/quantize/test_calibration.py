@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from distill.mos_sets import split_by_hash
-from distill.student import INPUT_SPEC
+from distill.data.mos_sets import split_by_hash
+from distill.networks.student import INPUT_SPEC
 from quantize.calibration import (
     CalibrationError,
     clean,

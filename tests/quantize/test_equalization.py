@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from tiny_student import tiny_inputs
 
-from distill.student import SHIPPED_STUDENT, load_student
+from distill.networks.student import SHIPPED_STUDENT, load_student
 from quantize.equalization import equalize
 
 

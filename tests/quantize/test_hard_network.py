@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from distill.student import save_tensors
-from quantize.hard_network import HardStudent, load_hard_student
+from distill.networks.tensors import save_tensors
+from quantize.experiments.hard_network import HardStudent, load_hard_student
 from quantize.prepare import fake_quantizers, prepare
 from quantize.state import places
 

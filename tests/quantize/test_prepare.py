@@ -9,7 +9,7 @@ import pytest
 import torch
 from pocketiqa.preprocess import preprocess
 
-from distill.student import INPUT_SPEC, SHIPPED_STUDENT, Student, load_student
+from distill.networks.student import INPUT_SPEC, SHIPPED_STUDENT, Student, load_student
 from quantize.prepare import Prepared, convert, prepare, without_rounding
 from quantize.ptq import calibrate
 from quantize.quantizer import CLAMPS, module_of

@@ -10,7 +10,7 @@ import pytest
 import torch
 from tiny_student import TinyStudent, tiny_inputs, tuning_photos
 
-from distill.student import HINGES, OUTPUTS
+from distill.networks.student import HINGES, OUTPUTS
 from quantize.prepare import Prepared, convert, fake_quantizers, prepare
 from quantize.program import lower
 from quantize.qat import QatConfig, fine_tune

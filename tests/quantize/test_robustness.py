@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from quantize.robustness import by_label, by_quantile, extreme_photos, markdown
+from quantize.experiments.robustness import by_label, by_quantile, extreme_photos, markdown
 
 
 def test_extremes_are_flat_dark_bright_and_long(tmp_path: Path, photos: dict[str, np.ndarray]) -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from tiny_student import TinyStudent, tiny_inputs, tuning_photos
 
-from quantize.hard_network import HardStudent
+from quantize.experiments.hard_network import HardStudent
 from quantize.layers import layers_of, only_rounding
 from quantize.prepare import Prepared, fake_quantizers, prepare
 from quantize.quantizer import StudentQuantizer

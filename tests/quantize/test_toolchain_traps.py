@@ -20,7 +20,7 @@ from pocketiqa.runtime import load_program
 from torch import nn
 from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e, prepare_qat_pt2e
 
-from distill.backbone import make_batchnorm_quantization_safe
+from distill.networks.backbone import make_batchnorm_quantization_safe
 
 EXAMPLE = (torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0)),)
 

@@ -8,10 +8,10 @@ import torch
 from tiny_student import TinyStudent, tiny_inputs
 
 from quantize.calibration import Inputs
+from quantize.experiments.traps import BeforeClamp, HeadsToo, moved_scales, scores, with_rewritten_eps
 from quantize.prepare import fake_quantizers, prepare
 from quantize.ptq import calibrate
 from quantize.quantizer import StudentQuantizer
-from quantize.traps import BeforeClamp, HeadsToo, moved_scales, scores, with_rewritten_eps
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import torch
 from timm.layers import BatchNormAct2d
 from torch import nn
 
-from distill.student import HINGES, OUTPUTS, logits_of, spatial_mean
+from distill.networks.student import HINGES, OUTPUTS, logits_of, spatial_mean
 from quantize.calibration import Inputs
 from quantize.recipe import TuningPhotos
 

@@ -1,0 +1,132 @@
+"""Pristine photographs, each with ladders of known degradations: what teaches the attributes and the ranking.
+
+A rung is one (photo, kind, level); level 0 is the photo itself. Rungs of one photo and kind share their seed, so
+that a level differs from the next in severity alone.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from pocketiqa.preprocess import preprocess
+
+from distill.data.mos_sets import MosSetError
+from distill.data.training_photos import read_photo
+from distill.degradations import DEGRADATIONS, KINDS, LEVELS, degrade
+from distill.degradations.degrade import SMALLEST_SIDE
+from distill.networks.student import ATTRIBUTES, INPUT_SPEC
+
+CLEAN = "clean"
+# The MOS photos are about this large; a level's severity depends on the resolution.
+_LONGEST_SIDE = 512
+_ENDINGS = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"}
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One degraded photo.
+
+    Attributes:
+        photo: path of the pristine photo.
+        kind: a key of ``DEGRADATIONS``, or ``clean``.
+        level: 0 for the photo itself, else 1 (mildest) to 5.
+        seed: of the degradation.
+    """
+
+    photo: Path
+    kind: str
+    level: int
+    seed: int
+
+    def __str__(self) -> str:
+        return f"{self.photo}|{self.kind}|{self.level}|{self.seed}"
+
+
+def pristine_photos(folders: list[Path]) -> list[Path]:
+    """All photos below ``folders``, sorted by name.
+
+    Raises:
+        MosSetError: a folder holds none.
+    """
+    found = []
+    for folder in folders:
+        photos = sorted(path for path in Path(folder).rglob("*") if path.suffix.lower() in _ENDINGS)
+        if not photos:
+            raise MosSetError(
+                f"no photos below {folder}; give a folder of undistorted photographs, for example of the GitHub "
+                "repositories BIDS/BSDS500 and jbhuang0604/SelfExSR (Urban100)"
+            )
+        found += photos
+    return found
+
+
+def ladders(photos: list[Path], kinds_per_photo: int, seed: int) -> list[Rung]:
+    """The clean photo and five levels of ``kinds_per_photo`` kinds for each photo; every kind equally often."""
+    shuffler = random.Random(seed)
+    deck: list[str] = []
+    rungs = []
+    for number, photo in enumerate(photos):
+        rungs.append(Rung(photo, CLEAN, 0, number))
+        for _ in range(kinds_per_photo):
+            if not deck:
+                deck = list(KINDS)
+                shuffler.shuffle(deck)
+            kind = deck.pop()
+            rungs += [Rung(photo, kind, level, number) for level in LEVELS]
+    return rungs
+
+
+def render(rung: Rung) -> np.ndarray:
+    """The student's input, float32 of ``INPUT_SPEC.shape``, for one rung.
+
+    Raises:
+        MosSetError: the photo cannot be read, or is too narrow to be degraded.
+    """
+    return preprocess(degraded(reduced(rung.photo), rung.kind, rung.level, rung.seed), INPUT_SPEC)
+
+
+def reduced(path: Path) -> Image.Image:
+    """A pristine photo at the resolution at which it is degraded.
+
+    Raises:
+        MosSetError: it cannot be read, or is too narrow to be degraded.
+    """
+    photo = read_photo(path)
+    photo.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE), Image.Resampling.LANCZOS)
+    if min(photo.size) < SMALLEST_SIDE:
+        raise MosSetError(
+            f"{path}: {photo.width}×{photo.height} pixels at the {_LONGEST_SIDE} of training; a photo that is "
+            f"degraded needs {SMALLEST_SIDE} on each side"
+        )
+    return photo
+
+
+def degraded(photo: Image.Image, kind: str, level: int, seed: int) -> np.ndarray:
+    """The pixels of one rung, uint8 H×W×3; level 0 is the photo itself."""
+    pixels = np.array(photo)
+    if level:
+        image = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
+        pixels = (degrade(image, kind, level, seed)[0].permute(1, 2, 0) * 255).round().byte().numpy()
+    return np.ascontiguousarray(pixels)
+
+
+def attribute_targets(rungs: list[Rung]) -> np.ndarray:
+    """Float32 n×6 in [0, 1]: 1 where a rung leaves the attribute alone, down to 0 at level 5 where it harms it.
+
+    Rows of kinds that no single attribute is to blame for are NaN: they say nothing about any.
+    """
+    targets = np.ones((len(rungs), len(ATTRIBUTES)), dtype=np.float32)
+    for row, rung in enumerate(rungs):
+        if rung.level == 0:
+            continue
+        attribute = DEGRADATIONS[rung.kind].attribute
+        if attribute is None:
+            targets[row] = np.nan
+        else:
+            targets[row, ATTRIBUTES.index(attribute)] = 1 - rung.level / max(LEVELS)
+    return targets

@@ -1,0 +1,52 @@
+"""BIQ2021: 12,000 photos of 512×512, mean opinion scores in [0, 1], three sources, an official split.
+
+Ahmed and Asif, "BIQ2021: a large-scale blind image quality assessment database", JEI 2022. The set is a public
+GitHub repository (nisarahmedrana/BIQ2021) of 420 MB.
+"""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+
+from distill.data.mos_sets.photo_set import MosSet, MosSetError
+
+
+def read_biq2021(folder: str | Path, split: str = "train") -> MosSet:
+    """One official split of BIQ2021, in the table's order; rows without a photo are left out.
+
+    Args:
+        folder: the checked-out repository.
+        split: ``train`` (10,000 rows) or ``test`` (2,000 rows, for one final figure of a released model).
+
+    Raises:
+        MosSetError: the folder or its table is missing or broken.
+        ValueError: another split.
+    """
+    if split not in ("train", "test"):
+        raise ValueError(f"split is {split!r}; BIQ2021 has train and test")
+    folder = Path(folder)
+    table = folder / f"{split.capitalize()} (Images and MOS).csv"
+    if not table.is_file():
+        raise MosSetError(
+            f"no BIQ2021 at {folder} (looked for {table.name!r}); clone the GitHub repository "
+            "nisarahmedrana/BIQ2021 outside the project and give its folder with --mos-folder"
+        )
+    paths, mos = [], []
+    with table.open(newline="", encoding="utf-8-sig") as stream:
+        for number, row in enumerate(csv.reader(stream), start=1):
+            if number == 1 or not row or not row[0]:
+                continue
+            try:
+                score = float(row[1])
+            except (IndexError, ValueError):
+                raise MosSetError(f"{table}, line {number}: expected 'name,score', found {','.join(row)!r}") from None
+            path = folder / "Images" / row[0]
+            if path.is_file():
+                paths.append(path)
+                mos.append(score)
+    if not paths:
+        raise MosSetError(f"{folder / 'Images'} holds none of the photos that {table.name!r} names")
+    return MosSet("biq2021", paths, np.array(mos), np.array([path.name[:4] for path in paths]))

@@ -1,0 +1,111 @@
+"""The packaged teacher's probe: its projection fitted through the prompts, on frozen features.
+
+The two packaged towers were never trained together: the projection that joins them starts at random, and fine-tuning
+a trunk through a random projection only pulls it about. Here the trunk is frozen and its features are computed once;
+the projection alone learns to place photos among the prompts' embeddings: where people's scores put them (stage B's
+idea), and, along ladders of degradations, away from the good prompt and towards the one that names the fault (stage
+A's). On a CPU this takes minutes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch.nn.functional import normalize
+
+from distill.heads.linear import Ladders, Opinions
+from distill.teacher.prompts import GRADES
+from distill.teacher.teacher import Reading, Scoring, read_prompts
+from distill.training.losses import masked_mse, plcc_loss, ranking_loss
+
+
+@dataclass(frozen=True)
+class ProjectionConfig:
+    """How the projection is fitted.
+
+    Attributes:
+        l2: penalty on the squared weights over standardized features. Large, because the prompts' scale of 100 turns
+            small weights into large logits; chosen by leaving one source out (``distill/README.md``).
+        plcc: weight of ``(1 - PLCC) / 2``, taken within each source.
+        attributes: weight of the attribute pairs' squared error on ladders.
+        ranking: weight of the hinge that orders the scores along a ladder.
+        margin: by which one level's score must exceed the next one's.
+        iterations: of L-BFGS, at most.
+        seed: of the weights' start.
+    """
+
+    l2: float = 1000.0
+    plcc: float = 0.05
+    attributes: float = 1.0
+    ranking: float = 0.1
+    margin: float = 0.03
+    iterations: int = 100
+    seed: int = 0
+
+
+def fit_projection(
+    opinions: Opinions,
+    ladders: Ladders | None,
+    views: int,
+    text: torch.Tensor,
+    scoring: Scoring,
+    config: ProjectionConfig,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Weight D×d and bias D over raw features of one view.
+
+    Args:
+        opinions: features n×(views·d), scores and sources.
+        ladders: rungs with features of the same width; without them people's scores are all there is.
+        views: of each photo; its embedding is the mean direction of theirs.
+        text: the prompts' unit embeddings N×D.
+        scoring: how the prompts become a score.
+        config: penalties and length of the fit.
+    """
+    features = opinions.features.unflatten(1, (views, -1))
+    mean, scale = features.mean((0, 1)), 1 / (features.std((0, 1)) + 1e-4)
+    standard = ((features - mean) * scale).flatten(1)
+    rungs = ((ladders.features.unflatten(1, (views, -1)) - mean) * scale).flatten(1) if ladders else None
+    generator = torch.Generator().manual_seed(config.seed)
+    weight = torch.randn(text.shape[1], features.shape[2], generator=generator).mul_(1e-3).requires_grad_(True)
+    bias = _between_all(text).requires_grad_(True)
+    optimizer = torch.optim.LBFGS([weight, bias], max_iter=config.iterations, line_search_fn="strong_wolfe")
+    by_source = opinions.rows_by_source()
+
+    def read(photos: torch.Tensor) -> Reading:
+        return read_prompts(embed_views(photos, weight, bias), text, scoring)
+
+    def objective() -> torch.Tensor:
+        optimizer.zero_grad()
+        score = read(standard).score
+        loss = (score - opinions.mos).square().mean() + config.l2 * weight.square().sum()
+        loss = loss + config.plcc * sum(plcc_loss(score[rows], opinions.mos[rows]) for rows in by_source)
+        if rungs is not None:
+            says = read(rungs)
+            loss = loss + config.attributes * masked_mse(says.attributes, ladders.targets)
+            milder, harsher = says.score[ladders.pairs.t()]
+            loss = loss + config.ranking * ranking_loss(milder, harsher, config.margin)
+        loss.backward()
+        return loss
+
+    optimizer.step(objective)
+    with torch.no_grad():
+        return weight * scale, bias - (weight * scale) @ mean
+
+
+def embed_views(features: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+    """Unit embeddings n×D of photos, the mean direction of their V views', from features n×(V·d) and weight D×d."""
+    by_view = features.unflatten(1, (-1, weight.shape[1]))
+    return normalize(normalize(by_view @ weight.t() + bias, dim=2).mean(1), dim=1)
+
+
+def _between_all(text: torch.Tensor) -> torch.Tensor:
+    """A unit vector D at equal angles to the two prompts of every pair, and to all grades.
+
+    From anywhere else the prompts' softmax, with its scale of 100, starts saturated, and nothing is learnt.
+    """
+    grades = text[-len(GRADES) :]
+    pairs = text[: -len(GRADES)]
+    differences = torch.cat([pairs[0::2] - pairs[1::2], grades[1:] - grades[:1]])
+    middle = text.mean(0)
+    return normalize(middle - torch.linalg.pinv(differences) @ (differences @ middle), dim=0)

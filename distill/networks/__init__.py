@@ -1,0 +1,1 @@
+"""The student, its backbones and the registry of networks by name."""

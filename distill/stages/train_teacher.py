@@ -1,0 +1,200 @@
+"""Train a teacher: stage A on pristine photos, stage B on mean opinion scores.
+
+    python -m distill teacher --teacher.model RN50:openai --pristine DIR --mos-folder DIR --run runs/teacher
+
+Several processes: ``torchrun --nproc_per_node N -m distill teacher …``. A run that was stopped goes on where its last
+checkpoint was. Its ``teacher.safetensors`` is what ``python -m distill student --teacher RUN`` distils.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import nn
+
+from distill.data.degraded_photos import pristine_photos
+from distill.data.mos_sets import MOS_SETS, MosSet, MosSetError, split_by_hash
+from distill.data.smoke_photos import write_smoke_photos
+from distill.data.training_photos import check_photos
+from distill.heads.frozen_features import FrozenTrunk, ladders_of, opinions_of
+from distill.heads.linear import Opinions
+from distill.heads.projection import ProjectionConfig, fit_projection
+from distill.networks.student import INPUT_SPEC
+from distill.networks.tensors import load_tensors, save_tensors
+from distill.stages.alignment import AlignmentConfig, AlignmentStage
+from distill.stages.opinions import OpinionConfig, OpinionStage
+from distill.teacher.packaged import Lite2Features
+from distill.teacher.teacher import Teacher, TeacherConfig, load_teacher
+from distill.teacher.towers import TeacherError
+from distill.training.distributed import Process, this_process
+from distill.training.run_folder import RunFolder
+from distill.training.trainer import TrainerConfig, train
+
+_WEIGHTS = "teacher.safetensors"
+
+
+@dataclass(frozen=True)
+class TeacherRunConfig:
+    """What the teacher is trained on, and how.
+
+    Attributes:
+        run: folder of the run.
+        pristine: folders of undistorted photos, for stage A and the probe.
+        mos_set: names of MOS sets, for stage B.
+        mos_folder: where each of them lies.
+        preset: ``smoke`` runs both stages to their end in a minute, on photos that packages carry.
+        keep_start: share of the starting image tower in the final one (WiSE-FT), 0 to 1.
+        seed: of every draw.
+        cache: where the features of the packaged teacher's frozen trunk are kept.
+        teacher: which one.
+        kinds_per_photo: degradation ladders of each pristine photo, for the probe.
+        probe: the packaged teacher's projection, fitted to scores and ladders before any stage; 0 iterations leave it
+            out.
+        alignment: stage A's losses.
+        alignment_steps: stage A's steps and rates.
+        opinions: stage B's losses.
+        opinion_steps: stage B's steps and rates.
+    """
+
+    run: Path
+    pristine: list[Path] = field(default_factory=list)
+    mos_set: list[Literal[tuple(MOS_SETS)]] = field(default_factory=list)
+    mos_folder: list[Path] = field(default_factory=list)
+    preset: Literal["full", "smoke"] = "full"
+    keep_start: float = 0.0
+    seed: int = 0
+    kinds_per_photo: int = 2
+    cache: Path = Path("runs/cache")
+    teacher: TeacherConfig = field(default_factory=TeacherConfig)
+    probe: ProjectionConfig = field(default_factory=ProjectionConfig)
+    alignment: AlignmentConfig = field(default_factory=AlignmentConfig)
+    alignment_steps: TrainerConfig = field(default_factory=lambda: TrainerConfig(rate=1e-6))
+    opinions: OpinionConfig = field(default_factory=OpinionConfig)
+    opinion_steps: TrainerConfig = field(default_factory=lambda: TrainerConfig(rate=5e-6, batch=16))
+
+
+def smoke(config: TeacherRunConfig) -> TeacherRunConfig:
+    """The same run in small: a few photos, three steps a stage, every switch on."""
+    pristine, scored = write_smoke_photos(config.run / "photos")
+    steps = TrainerConfig(steps=3, batch=2, rate=1e-4, every=3)
+    return replace(
+        config,
+        pristine=[pristine],
+        mos_set=["own"],
+        mos_folder=[scored],
+        cache=config.run / "cache",
+        probe=ProjectionConfig(iterations=5),
+        alignment=AlignmentConfig(crop=96, levels=2, attributes=1.0, symmetric=1.0),
+        alignment_steps=steps,
+        opinions=OpinionConfig(height=96, width=96),
+        opinion_steps=replace(steps, batch=4),
+    )
+
+
+def train_teacher(config: TeacherRunConfig) -> dict[str, object]:
+    """Train, write ``teacher.safetensors`` into the run's folder, and return its validation figures.
+
+    Raises:
+        MosSetError: a data folder is missing, sets and folders do not pair up, or photos cannot be read.
+        TeacherError: there is no such teacher.
+        RunError: the folder holds another run.
+        TrainingStopped: the run broke off.
+    """
+    if config.preset == "smoke":
+        config = smoke(config)
+    if len(config.mos_set) != len(config.mos_folder):
+        raise MosSetError(
+            f"{len(config.mos_set)} --mos-set and {len(config.mos_folder)} --mos-folder; give a folder for every set"
+        )
+    photos = pristine_photos(config.pristine)
+    mos_sets = [MOS_SETS[name](folder, "train") for name, folder in zip(config.mos_set, config.mos_folder)]
+    if config.alignment_steps.steps and not photos:
+        raise MosSetError("stage A needs undistorted photos: give --pristine, or --alignment-steps.steps 0 for none")
+    if config.opinion_steps.steps and not mos_sets:
+        raise MosSetError("stage B needs scores: give --mos-set and --mos-folder, or --opinion-steps.steps 0 for none")
+    folders = {stage: RunFolder(config.run / stage, dataclasses.asdict(config)) for stage in ("alignment", "opinions")}
+    check_photos([*photos, *(path for mos_set in mos_sets for path in mos_set.paths)])
+    # Every process, and every restart, must draw the same weights where the model begins with random ones.
+    torch.manual_seed(config.seed)
+    teacher = load_teacher(config.teacher)
+    if config.teacher.model == "packaged" and mos_sets and config.probe.iterations:
+        _probe(teacher, mos_sets, photos, config)
+    start = {name: tensor.clone() for name, tensor in _learnt(teacher).state_dict().items()}
+    with this_process() as process:
+        if config.alignment_steps.steps:
+            stage = AlignmentStage(teacher, photos, config.alignment)
+            train(stage, config.alignment_steps, folders["alignment"], config.seed, process)
+        figures = {}
+        if mos_sets:
+            stage = OpinionStage(teacher, mos_sets, config.opinions)
+            if config.opinion_steps.steps:
+                train(stage, config.opinion_steps, folders["opinions"], config.seed, process)
+            figures = stage.validate()
+        _keep_start(teacher, start, config.keep_start)
+        _write(teacher.cpu(), config, figures, process)
+    return figures
+
+
+def load_trained_teacher(run: Path) -> Teacher:
+    """The teacher of a finished run, in evaluation mode.
+
+    Raises:
+        TeacherError: the folder holds none.
+    """
+    record = run / "teacher.json"
+    if not record.is_file():
+        raise TeacherError(f"no teacher in {run}; train one with: python -m distill teacher --run {run}")
+    try:
+        config = TeacherConfig(**json.loads(record.read_text())["teacher"])
+    except (ValueError, KeyError, TypeError):
+        raise TeacherError(f"{record} is damaged; the same python -m distill teacher writes it again") from None
+    teacher = load_teacher(config)
+    load_tensors(_learnt(teacher), run / _WEIGHTS)
+    return teacher.eval()
+
+
+def _probe(teacher: Teacher, mos_sets: list[MosSet], photos: list[Path], config: TeacherRunConfig) -> None:
+    trunk = FrozenTrunk(Lite2Features())
+    sets = [opinions_of(mos_set, trunk, config.cache) for mos_set in mos_sets]
+    sources = [np.char.add(f"{mos_set.name} ", mos_set.sources.astype(str)) for mos_set in mos_sets]
+    opinions = Opinions(
+        torch.cat([one.features for one in sets]), torch.cat([one.mos for one in sets]), np.concatenate(sources)
+    )
+    held_out = split_by_hash([path for mos_set in mos_sets for path in mos_set.paths], 0.1)
+    rungs = ladders_of(photos, config.kinds_per_photo, config.seed, trunk, config.cache) if photos else None
+    fitted = fit_projection(
+        opinions.take(~held_out),
+        rungs,
+        len(INPUT_SPEC.views),
+        teacher.text().detach(),
+        config.teacher.scoring,
+        config.probe,
+    )
+    teacher.take_projection(*fitted)
+
+
+def _learnt(teacher: Teacher) -> nn.ModuleDict:
+    """The parts that training changes; the text tower is the package's or the download's."""
+    parts = {"visual": teacher.visual}
+    return nn.ModuleDict(parts if teacher.context is None else parts | {"context": teacher.context})
+
+
+@torch.no_grad()
+def _keep_start(teacher: Teacher, start: dict[str, torch.Tensor], share: float) -> None:
+    if share:
+        for name, tensor in _learnt(teacher).state_dict().items():
+            if tensor.is_floating_point():
+                tensor.lerp_(start[name].to(tensor.device), share)
+
+
+def _write(teacher: Teacher, config: TeacherRunConfig, figures: dict[str, float], process: Process) -> None:
+    if process.rank == 0:
+        save_tensors(_learnt(teacher).state_dict(), config.run / _WEIGHTS, {"model": config.teacher.model})
+        record = {"teacher": dataclasses.asdict(config.teacher), "validation": figures}
+        (config.run / "teacher.json").write_text(json.dumps(record, indent=2) + "\n")

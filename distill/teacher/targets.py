@@ -1,0 +1,54 @@
+"""What the teacher says about every photo, computed once, so that an epoch costs only the student.
+
+One embedding a photo holds it all: score, pairs and grades are read from it. The cache's key is the teacher's weights,
+the photo's content, its views and its degradation; renaming or moving a photo costs nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from distill.data.degraded_photos import Rung
+from distill.heads.frozen_features import frozen_features
+from distill.teacher.teacher import Teacher
+
+
+class _EmbeddingOfViews:
+    """The teacher as the feature cache takes it: one photo's views to the mean direction of their embeddings."""
+
+    def __init__(self, teacher: Teacher) -> None:
+        self._teacher = teacher
+        self.fingerprint = teacher.fingerprint()
+
+    @torch.no_grad()
+    def __call__(self, views: np.ndarray) -> np.ndarray:
+        images = torch.from_numpy(views).to(self._teacher.mean.device)
+        return torch.nn.functional.normalize(self._teacher.embed(images).mean(0), dim=0).cpu().numpy()
+
+
+def teacher_embeddings(
+    teacher: Teacher, rungs: list[Rung], prepare: Callable[[Rung], np.ndarray], view: str, cache: Path
+) -> torch.Tensor:
+    """The teacher's unit embeddings n×D of every rung, clean photos being rungs of level 0; from ``cache`` if there.
+
+    Args:
+        teacher: in evaluation mode.
+        rungs: photos, each with its degradation.
+        prepare: from a rung to float32 V×3×H×W in [0, 1].
+        view: what ``prepare`` shows of a photo, in words; part of the key.
+        cache: a folder.
+    """
+    digests = {photo: hashlib.sha256(photo.read_bytes()).hexdigest() for photo in {rung.photo for rung in rungs}}
+    keys = [f"{digests[rung.photo]}|{view}|{rung.kind}|{rung.level}|{rung.seed}" for rung in rungs]
+    by_key = dict(zip(keys, rungs))
+    stored = frozen_features(
+        _EmbeddingOfViews(teacher), list(by_key), lambda key: prepare(by_key[key]), cache, "teacher"
+    )
+    row = {key: number for number, key in enumerate(by_key)}
+    embedding = torch.from_numpy(np.asarray(stored, dtype=np.float32))[[row[key] for key in keys]]
+    return torch.nn.functional.normalize(embedding, dim=1)

@@ -1,0 +1,1 @@
+"""The training loop: losses, sampler, run folder, several processes."""

@@ -1,0 +1,1 @@
+"""The bundle: its files, golden photos, model card and report."""

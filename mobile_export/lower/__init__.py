@@ -1,0 +1,1 @@
+"""Graphs lowered to what each runtime reads."""

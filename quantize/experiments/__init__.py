@@ -1,0 +1,1 @@
+"""Questions about int8 and their answers; nothing imports this package."""
