@@ -24,6 +24,7 @@ import torch
 from pocketiqa.preprocess import PreprocessSpec
 from torch import nn
 
+from distill.contract import QualityNetwork
 from distill.networks.backbone import IMAGENET_MEAN, IMAGENET_STD, lite0_backbone, make_batchnorm_quantization_safe
 from distill.networks.tensors import load_tensors
 
@@ -150,12 +151,28 @@ def quality_of(features: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor)
     return torch.sigmoid(logits_of(features @ weight.t() + bias))
 
 
-class Student(nn.Module):
+class Student(QualityNetwork):
     """Score, attributes and map for one photo.
 
     The forward pass takes float32 V×3×320×320 in [0, 1] (``INPUT_SPEC``) and returns ``quality``, 1×7 in [0, 1]
     (``OUTPUTS``, higher is better), and ``map``, 1×10×10 in [0, 1], local quality over the whole view.
     """
+
+    name = "lite0"
+    input = INPUT_SPEC
+    attributes = ATTRIBUTES
+    map_shape = (10, 10)
+    # The stem and the first depthwise convolution: what these round in a flat area they round alike at every position,
+    # and no mean over positions takes it out. Pooling and heads are averages, finer than int8's step.
+    float_layers = (
+        "pool",
+        "heads",
+        "trunk.stem.0",
+        "trunk.stem.1.act",
+        "trunk.stages.0.0.conv_dw",
+        "trunk.stages.0.0.bn1.act",
+    )
+    heads_name = "heads"
 
     def __init__(self, pretrained: bool = True) -> None:
         super().__init__()
@@ -167,6 +184,10 @@ class Student(nn.Module):
         """Pooled features, V×``WIDTH``, of V views: what a linear head can be fitted to."""
         local, early = self.pool(self.trunk(views))
         return torch.cat([spatial_mean(local), early], dim=1).flatten(1)
+
+    def logits_of(self, rows: torch.Tensor) -> torch.Tensor:
+        """Logits n×7 from the heads' rows n×23."""
+        return logits_of(rows)
 
     def forward(self, views: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         logits, score_map = self.heads(*self.pool(self.trunk(views)))
