@@ -1,0 +1,24 @@
+"""How sure a rank correlation is: the percentile bootstrap over photos."""
+
+from __future__ import annotations
+
+import numpy as np
+from pocketiqa.parity import srcc
+from scipy.stats import bootstrap
+
+CONFIDENCE = 0.95
+
+
+def srcc_interval(scores: np.ndarray, mos: np.ndarray, resamples: int = 999, seed: int = 0) -> tuple[float, float]:
+    """Interval, at 95 %, of the SRCC of n ``scores`` with n ``mos``; the same arguments give the same interval.
+
+    Percentile bootstrap over photos (Efron, "Bootstrap methods: another look at the jackknife", 1979). Resamples in
+    which one side is constant have no SRCC and are left out.
+    """
+    found = bootstrap(
+        (scores, mos), srcc, paired=True, vectorized=False, n_resamples=resamples, method="percentile",
+        confidence_level=CONFIDENCE, rng=seed,
+    )  # fmt: skip
+    tail = (1 - CONFIDENCE) / 2
+    low, high = np.nanquantile(found.bootstrap_distribution, (tail, 1 - tail))
+    return float(low), float(high)
