@@ -17,7 +17,7 @@ const val HEIGHT = 320
 const val WIDTH = 320
 const val DETAIL_SHORT_SIDE = 1024.0
 const val CUBIC_A = -0.5
-const val GOLDEN_BOUND = 0.02
+const val GOLDEN_BOUND = 0.01
 val VIEWS = listOf("whole", "detail")
 val ATTRIBUTES = listOf("sharpness", "noise", "exposure", "contrast", "colour", "compression")
 // end of constants

@@ -10,7 +10,7 @@ let views = ["whole", "detail"]
 let detailShortSide = 1024.0
 let cubicA = -0.5
 let attributes = ["sharpness", "noise", "exposure", "contrast", "colour", "compression"]
-let goldenBound = 0.02
+let goldenBound = 0.01
 // end of constants
 
 struct Quality { let score: Float; let attributes: [String: Float]; let map: MLMultiArray }

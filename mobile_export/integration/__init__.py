@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 
 from pocketiqa.manifest import Manifest
-from pocketiqa.verification import GOLDEN_BOUNDS
+from pocketiqa.promises import GOLDEN
 
 FOLDER = Path(__file__).parent
 FILES = ("PocketIqa.kt", "PocketIqa.swift")
@@ -37,7 +37,7 @@ def constants(manifest: Manifest, language: str) -> list[str]:
             "detailShortSide": float(spec.detail_short_side),
             "cubicA": _CUBIC_A,
             "attributes": attributes,
-            "goldenBound": GOLDEN_BOUNDS["int8"],
+            "goldenBound": GOLDEN["int8"],
         }
         return [f"let {name} = {value}" for name, value in values.items()]
     values = {
@@ -45,7 +45,7 @@ def constants(manifest: Manifest, language: str) -> list[str]:
         "WIDTH": spec.width,
         "DETAIL_SHORT_SIDE": float(spec.detail_short_side),
         "CUBIC_A": _CUBIC_A,
-        "GOLDEN_BOUND": GOLDEN_BOUNDS["int8"],
+        "GOLDEN_BOUND": GOLDEN["int8"],
     }
     lists = {"VIEWS": views, "ATTRIBUTES": attributes}
     return [

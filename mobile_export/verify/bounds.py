@@ -8,7 +8,7 @@ Three kinds of difference exist, and each has its own scale:
   independently. Two sound implementations may each be off by one, so they stay within two such steps on every photo,
   and within half a step on average;
 - **another precision**: what float16 may cost is a hundredth of the scores' own deviation, what int8 may cost is the
-  product's promise (``pocketiqa.parity.Thresholds``).
+  product's promise (``pocketiqa.promises.ANY_NETWORK``).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from functools import partial
 
 import numpy as np
 import torch
-from pocketiqa.parity import Thresholds
+from pocketiqa.promises import ANY_NETWORK
 
 # By name: torch registers these operators only when something quantizes.
 _QUANTIZE = "quantize_per_tensor"
@@ -69,7 +69,7 @@ class Bound:
 
 
 SAME_GRAPH = Bound(max_abs=1e-4)
-QUANTIZATION = Bound(mean_abs=Thresholds().mean_abs, srcc=Thresholds().srcc, on_noise=False)
+QUANTIZATION = Bound(mean_abs=ANY_NETWORK.mean_abs, srcc=ANY_NETWORK.srcc, on_noise=False)
 
 
 def same_int8_graph(step: float) -> Bound:

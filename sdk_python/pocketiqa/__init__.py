@@ -9,8 +9,9 @@ Importing this package loads neither torch nor an ExecuTorch runtime; a ``Scorer
 from pocketiqa.bundle import Bundle, Manifest
 from pocketiqa.errors import BundleError, PhotoError, PocketiqaError, RuntimeUnavailable
 from pocketiqa.packing import pack, unpack
-from pocketiqa.parity import ParityReport, Thresholds, compare
+from pocketiqa.parity import ParityReport, compare
 from pocketiqa.preprocess import PhotoLimits, PreprocessSpec, open_photo, preprocess, to_rgb
+from pocketiqa.promises import Promise
 from pocketiqa.scorer import Result, Scorer
 
 __version__ = "0.1.0"
@@ -24,10 +25,10 @@ __all__ = [
     "PhotoLimits",
     "PocketiqaError",
     "PreprocessSpec",
+    "Promise",
     "Result",
     "RuntimeUnavailable",
     "Scorer",
-    "Thresholds",
     "compare",
     "open_photo",
     "pack",

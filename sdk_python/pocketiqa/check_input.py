@@ -25,11 +25,10 @@ from pocketiqa.errors import BundleError
 from pocketiqa.manifest import MAX_FILE_BYTES
 from pocketiqa.photo import load_photo
 from pocketiqa.preprocess import RESAMPLING, PreprocessSpec, preprocess
+from pocketiqa.promises import APP_INPUT_MAX, APP_INPUT_MEAN
 
 INPUTS = "inputs/"  # where a bundle keeps photos that no program's score is expected of
-# Decoders of JPEG may differ by a level or two in some pixels, a resize in the last one's rounding.
-RIGHT_MEAN = 0.5 / 255
-RIGHT_MAX = 6 / 255
+RIGHT_MEAN, RIGHT_MAX = APP_INPUT_MEAN / 255, APP_INPUT_MAX / 255
 _STRIDE = 4  # of the pixels that the arrangement is looked for on
 _IMAGENET = (np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225]))
 _HALF = (np.full(3, 0.5), np.full(3, 0.5))

@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 from pocketiqa.errors import BundleError
 from pocketiqa.files import atomic_file, checked_relative, files_under, sha256_of
 from pocketiqa.preprocess import PreprocessSpec
+from pocketiqa.promises import ANY_NETWORK, Promise
 
 SCHEMA_VERSION = 1
 MAX_MANIFEST_BYTES = 4 * 1024**2
@@ -61,6 +62,7 @@ class Manifest:
             ``.mlpackage`` one by one.
         variants: artifacts by name: ``int8``, ``fp32``, ``coreml_fp16``, ``coreml_w8a8``.
         golden: expected quality vectors (score, then attributes) of golden photos, by path and variant.
+        promise: what ``int8`` keeps of ``fp32``.
         exporter, minimum_runtime, training, licence, calibration, parity, notes, git_commit: provenance, as
             written by the exporter.
     """
@@ -72,6 +74,7 @@ class Manifest:
     files: dict[str, FileEntry]
     variants: dict[str, Variant]
     golden: dict[str, dict[str, list[float]]] = field(default_factory=dict)
+    promise: Promise = ANY_NETWORK
     git_commit: str = ""
     exporter: dict[str, Any] = field(default_factory=dict)
     minimum_runtime: str = ""
@@ -89,6 +92,7 @@ class Manifest:
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready; ``from_dict`` reads it back."""
         values = {"schema_version": SCHEMA_VERSION, **asdict(self), "input": self.input.to_dict()}
+        values["promise"] = self.promise.to_dict()
         values["files"] = {
             path: {key: value for key, value in asdict(entry).items() if value is not None}
             for path, entry in sorted(self.files.items())
@@ -158,6 +162,7 @@ class Manifest:
                 for name, entry in _get(values, "variants", dict).items()
             },
             golden=_get(values, "golden", dict, default={}),
+            promise=Promise.from_dict(values["promise"]) if "promise" in values else ANY_NETWORK,
             **{key: _get(values, key, type(value), default=value) for key, value in defaults.items()},
         )
         _check_golden(manifest)

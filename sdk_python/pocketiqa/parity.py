@@ -2,7 +2,7 @@
 
     report = compare(float_scores, int8_scores, names)
     print(report)
-    print(report.broken(Thresholds()))
+    print(report.broken(ANY_NETWORK))
 
 SRCC is Pearson's correlation of average ranks; KRCC is Kendall's tau-b (Kendall, "The treatment of ties in
 ranking problems", Biometrika 33, 1945). A correlation with a constant column is not defined: NaN.
@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+
+from pocketiqa.promises import ANY_NETWORK, CLEAR_DIFFERENCE, Promise
 
 
 def ranks(values: ArrayLike) -> np.ndarray:
@@ -71,21 +73,16 @@ def flip_rate(x: ArrayLike, y: ArrayLike) -> float:
     return flips / pairs if pairs else 0.0
 
 
-@dataclass(frozen=True)
-class Thresholds:
-    """What a quantized program must keep of its float original.
-
-    Attributes:
-        srcc: least rank correlation.
-        mean_abs: largest mean |difference| of scores in [0, 1].
-        unique_share: least share of different values among the candidate's scores; a coarse int8 head shows.
-        least_n: with fewer photos, rank correlation and unique share say little and are not judged.
-    """
-
-    srcc: float = 0.99
-    mean_abs: float = 0.01
-    unique_share: float = 0.95
-    least_n: int = 24
+def clear_flips(reference: ArrayLike, candidate: ArrayLike) -> float:
+    """Share, in [0, 1], of the pairs that ``reference`` orders by ``promises.CLEAR_DIFFERENCE`` or more which
+    ``candidate`` orders the other way; 0 where no pair is that far apart. Memory grows with n."""
+    x, y = _pair(reference, candidate)
+    clear = flipped = 0
+    for i in range(len(x)):
+        is_clear = x[i] - x >= CLEAR_DIFFERENCE
+        clear += int(np.count_nonzero(is_clear))
+        flipped += int(np.count_nonzero(is_clear & (y[i] < y)))
+    return flipped / clear if clear else 0.0
 
 
 @dataclass(frozen=True)
@@ -93,7 +90,8 @@ class ParityReport:
     """How a candidate's n scores stand to the reference's.
 
     ``bias`` is the mean of candidate − reference; ``worst`` holds (name, reference, candidate) by falling
-    |difference|; ``unique_share`` is the candidate's share of different values.
+    |difference|; ``flip_rate`` counts every pair, ``clear_flips`` those that the reference clearly orders;
+    ``unique_share`` is the candidate's share of different values.
     """
 
     n: int
@@ -105,21 +103,14 @@ class ParityReport:
     mean_abs: float
     bias: float
     flip_rate: float
+    clear_flips: float
     unique_share: float
     worst: list[tuple[str, float, float]]
 
-    def broken(self, thresholds: Thresholds | None = None) -> list[str]:
-        """One line for every threshold that is not kept; NaN keeps none."""
-        limits = thresholds or Thresholds()
-        lines = []
-        if not self.mean_abs <= limits.mean_abs:
-            lines.append(f"mean |Δ| {self.mean_abs:.4f} is over {limits.mean_abs:g}")
-        if self.n >= limits.least_n:
-            if not self.srcc >= limits.srcc:
-                lines.append(f"SRCC {self.srcc:.4f} is under {limits.srcc:g}")
-            if not self.unique_share >= limits.unique_share:
-                lines.append(f"unique share {self.unique_share:.3f} is under {limits.unique_share:g}")
-        return lines
+    def broken(self, promise: Promise = ANY_NETWORK) -> list[str]:
+        """One line for every bound of ``promise`` that is not kept; NaN keeps none."""
+        figures = {name: getattr(self, name) for name in ("srcc", "mean_abs", "max_abs", "bias")}
+        return promise.broken(self.n, figures | {"flips": self.clear_flips, "unique": self.unique_share})
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready; a NaN becomes None."""
@@ -135,9 +126,10 @@ class ParityReport:
             ("n", f"{self.n}"), ("SRCC", f"{self.srcc:.4f}"), ("PLCC", f"{self.plcc:.4f}"),
             ("KRCC", f"{self.krcc:.4f}"), ("RMSE", f"{self.rmse:.5f}"), ("max |Δ|", f"{self.max_abs:.5f}"),
             ("mean |Δ|", f"{self.mean_abs:.5f}"), ("bias", f"{self.bias:+.5f}"),
-            ("rank flips", f"{self.flip_rate:.2%}"), ("unique", f"{self.unique_share:.2%}"),
+            ("rank flips", f"{self.flip_rate:.2%}"), ("clear flips", f"{self.clear_flips:.2%}"),
+            ("unique", f"{self.unique_share:.2%}"),
         ]  # fmt: skip
-        lines = [f"{name:<11}{value:>10}" for name, value in rows]
+        lines = [f"{name:<12}{value:>10}" for name, value in rows]
         for name, reference, candidate in self.worst:
             lines.append(f"worst  {reference:.4f} → {candidate:.4f}  {candidate - reference:+.4f}  {name}")
         return "\n".join(lines)
@@ -176,6 +168,7 @@ def compare(
         mean_abs=float(np.abs(gap).mean()),
         bias=float(gap.mean()),
         flip_rate=flip_rate(x, y),
+        clear_flips=clear_flips(x, y),
         unique_share=len(np.unique(y)) / len(y),
         worst=[(names[i], float(x[i]), float(y[i])) for i in order],
     )

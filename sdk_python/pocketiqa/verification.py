@@ -1,12 +1,7 @@
 """Is a bundle what it says? Its hashes, its golden scores, and its quantized program against the float one.
 
-Bounds, and why these:
-
-* hashes: exact;
-* golden photos, every output of a program against what the exporter measured: max |Δ| ≤ 0.001 for fp32, where
-  only the order of summation differs between machines, and ≤ 0.02 for int8, where a last-place difference of
-  one kernel may carry an activation over a rounding edge;
-* int8 against fp32: ``pocketiqa.parity.Thresholds``.
+Hashes must be exact. Every output on the golden photos must be within ``pocketiqa.promises.GOLDEN`` of what the
+exporter measured. int8 must keep what the bundle's manifest promises of fp32, on the golden photos or on others.
 """
 
 from __future__ import annotations
@@ -21,10 +16,9 @@ import numpy as np
 
 from pocketiqa.bundle import Bundle
 from pocketiqa.errors import BundleError, PocketiqaError, one_line
-from pocketiqa.parity import ParityReport, Thresholds, compare
+from pocketiqa.parity import ParityReport, compare
+from pocketiqa.promises import GOLDEN, Promise
 from pocketiqa.scorer import Scorer
-
-GOLDEN_BOUNDS = {"fp32": 0.001, "int8": 0.02}
 
 
 @dataclass
@@ -36,6 +30,7 @@ class Verification:
         runtime: which runtime ran the programs; None when none could be loaded.
         golden: per variant, ``{"n", "max_abs", "mean_abs", "bound"}`` over all outputs of the golden photos.
         parity: int8 against fp32 on the photos of ``source``; None when it could not be measured.
+        promise: what int8 was held to in that comparison.
         attributes: mean |int8 − fp32| of each attribute on the same photos.
         source: which photos, and where their float scores come from, in words.
         failed: photos that could not be scored, with the reason; they are left out.
@@ -46,6 +41,7 @@ class Verification:
     runtime: str | None = None
     golden: dict[str, dict[str, float]] = field(default_factory=dict)
     parity: ParityReport | None = None
+    promise: Promise | None = None
     attributes: dict[str, float] = field(default_factory=dict)
     source: str = ""
     failed: dict[str, str] = field(default_factory=dict)
@@ -53,7 +49,8 @@ class Verification:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready."""
-        return {**vars(self), "parity": self.parity and self.parity.to_dict(), "ok": not self.broken}
+        nested = {name: found and found.to_dict() for name in ("parity", "promise") for found in [getattr(self, name)]}
+        return {**vars(self), **nested, "ok": not self.broken}
 
     def __str__(self) -> str:
         lines = [f"{self.bundle} with {self.runtime or 'no runtime'}"]
@@ -64,7 +61,9 @@ class Verification:
             )
         if self.parity:
             lines += [f"int8 against fp32 on {self.source}", str(self.parity)]
-            lines.append("mean |Δ| of " + ", ".join(f"{name} {gap:.4f}" for name, gap in self.attributes.items()))
+            if self.attributes:
+                lines.append("mean |Δ| of " + ", ".join(f"{name} {gap:.4f}" for name, gap in self.attributes.items()))
+            lines.append(f"promised: {self.promise}")
         lines += [f"left out: {name}: {reason}" for name, reason in self.failed.items()]
         lines += [f"BROKEN: {line}" for line in self.broken] or ["sound"]
         return "\n".join(lines)
@@ -73,7 +72,7 @@ class Verification:
 def verify_bundle(
     path: str | Path,
     images: list[Path] | None = None,
-    thresholds: Thresholds | None = None,
+    promise: Promise | None = None,
     progress: Callable[[Iterable[Any]], Iterable[Any]] = iter,
 ) -> Verification:
     """Check a bundle.
@@ -81,7 +80,7 @@ def verify_bundle(
     Args:
         path: the bundle's folder or packed file.
         images: photos to compare int8 with fp32 on; the golden photos otherwise.
-        thresholds: for that comparison.
+        promise: for that comparison; the manifest's otherwise.
         progress: wraps the loops over photos, e.g. ``tqdm``.
 
     Raises:
@@ -121,7 +120,7 @@ def verify_bundle(
         measured = {variant: _score(scorer, named, progress, found) for variant, scorer in scorers.items()}
         found.source = f"{len(images)} photos"
     if len(measured) == 2:
-        _compare(found, bundle, measured, thresholds or Thresholds())
+        _compare(found, bundle, measured, promise or bundle.manifest.promise)
     return found
 
 
@@ -158,7 +157,7 @@ def _check_golden(found: Verification, bundle: Bundle, golden: dict[str, dict[st
             found.broken.append(f"{variant}: the manifest has no expected golden scores")
             continue
         gaps = np.abs([scores[name] - expected[name] for name in common])
-        bound = GOLDEN_BOUNDS[variant]
+        bound = GOLDEN[variant]
         found.golden[variant] = {
             "n": len(common),
             "max_abs": float(gaps.max()),
@@ -171,20 +170,20 @@ def _check_golden(found: Verification, bundle: Bundle, golden: dict[str, dict[st
 
 
 def _compare(
-    found: Verification, bundle: Bundle, measured: dict[str, dict[str, np.ndarray]], thresholds: Thresholds
+    found: Verification, bundle: Bundle, measured: dict[str, dict[str, np.ndarray]], promise: Promise
 ) -> None:
     names = [name for name in measured["int8"] if name in measured["fp32"]]
     if not names:
         found.broken.append(f"int8 and fp32 could not be compared: none of {found.source} was scored by both")
         return
     fp32, int8 = (np.array([measured[variant][name] for name in names]) for variant in ("fp32", "int8"))
+    found.promise = promise
     found.parity = compare(fp32[:, 0], int8[:, 0], names)
     gaps = np.abs(int8 - fp32).mean(axis=0)[1:]
     found.attributes = dict(zip(bundle.manifest.attribute_names, map(float, gaps)))
-    found.broken += [f"int8 against fp32: {line}" for line in found.parity.broken(thresholds)]
+    found.broken += [f"int8 against fp32: {line}" for line in found.parity.broken(promise)]
     unique = len(np.unique(fp32[:, 0])) / len(names)
-    if len(names) >= thresholds.least_n and unique < thresholds.unique_share:
-        found.broken.append(f"fp32: unique share {unique:.3f} is under {thresholds.unique_share:g}")
+    found.broken += [f"fp32: {line}" for line in promise.broken(len(names), {"unique": unique})]
 
 
 def _named(images: list[Path]) -> dict[str, Path]:

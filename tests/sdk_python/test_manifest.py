@@ -12,6 +12,7 @@ from pocketiqa.errors import BundleError
 from pocketiqa.files import atomic_directory, atomic_file, checked_relative, confined
 from pocketiqa.manifest import FileEntry, Manifest, Variant, entries_of
 from pocketiqa.preprocess import PreprocessSpec
+from pocketiqa.promises import ANY_NETWORK, SHIPPED
 
 HASH = "0" * 64
 
@@ -37,6 +38,7 @@ def example() -> Manifest:
             "coreml_fp16": Variant("coreml/fp16.mlpackage", "coreml"),
         },
         golden={"golden/a.png": {"int8": [0.5, 0.6, 0.7], "fp32": [0.5, 0.6, 1]}},
+        promise=SHIPPED,
         notes=["Vulkan was not built: nobody asked"],
     )
 
@@ -60,7 +62,8 @@ def test_what_a_manifest_may_leave_out_is_empty_then() -> None:
     whole = json.loads(json.dumps(example().to_dict()))
     read = Manifest.from_dict({name: whole[name] for name in needed})
     assert (read.name, read.files) == (example().name, example().files)
-    left_out = set(whole) - set(needed)
+    left_out = set(whole) - set(needed) - {"promise"}
+    assert read.promise == ANY_NETWORK
     assert len(left_out) >= 9 and {name for name in left_out if getattr(read, name)} == set()
 
 
@@ -108,6 +111,9 @@ MISTAKES = [
     ("variants.int8.path", "x/" * 120 + "y", "not allowed"),
     ("variants.\x1b[2J", {"path": "a", "backend": "b"}, "letters, digits"),
     ("notes", "none", "must be a list"),
+    ("promise", [], "promise is list; it must be an object"),
+    ("promise.srcc", 2, "promise has srcc of 2; it must be a number in [0, 1]"),
+    ("promise.speed", 1, "promise has 'speed'; known are srcc"),
 ]
 
 

@@ -1,4 +1,4 @@
-"""The measures agree with scipy's, ties included, and the verdict follows the thresholds."""
+"""The measures agree with scipy's, ties included, and the verdict follows the promise."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import math
 
 import numpy as np
 import pytest
-from pocketiqa.parity import Thresholds, compare, flip_rate, krcc, plcc, ranks, rmse, srcc
+from pocketiqa.parity import clear_flips, compare, flip_rate, krcc, plcc, ranks, rmse, srcc
+from pocketiqa.promises import Promise
 
 random = np.random.default_rng(3)
 SMOOTH = random.random(60)
@@ -53,13 +54,21 @@ def test_scores_without_names_are_named_by_position() -> None:
     assert [case[0] for case in compare([0.1, 0.2, 0.3], [0.1, 0.5, 0.4]).worst] == ["1", "2", "0"]
 
 
-def test_a_threshold_holds_at_its_value_and_counts_from_its_number_of_photos() -> None:
-    twice = compare([0.1, 0.1, 0.2, 0.2], [0.1, 0.1, 0.2, 0.2])
-    assert twice.broken(Thresholds(least_n=4, unique_share=0.5)) == []
-    assert twice.broken(Thresholds(least_n=4, unique_share=0.6)) and not twice.broken(Thresholds(least_n=5))
+def test_a_pair_is_clear_from_a_difference_of_a_twentieth_on_and_only_clear_pairs_flip_clearly() -> None:
+    assert clear_flips([0.50, 0.54], [0.54, 0.50]) == 0 and flip_rate([0.50, 0.54], [0.54, 0.50]) == 1
+    assert clear_flips([0.50, 0.56], [0.56, 0.50]) == clear_flips([0.56, 0.50], [0.50, 0.56]) == 1
+    assert clear_flips([0.1, 0.2, 0.3], [0.2, 0.1, 0.3]) == pytest.approx(1 / 3)
+    assert clear_flips([0.1, 0.2], [0.1, 0.1]) == 0 and clear_flips([0.5], [0.1]) == 0
 
 
-def test_a_constant_column_has_no_correlation_and_keeps_no_threshold() -> None:
+def test_a_share_holds_at_its_bound_and_counts_from_its_number_of_photos() -> None:
+    scores = np.repeat(np.arange(12) / 12, 2)
+    assert compare(scores, scores).broken(Promise(unique=0.5)) == []
+    assert compare(scores, scores).broken(Promise(unique=0.6))
+    assert compare(scores[:23], scores[:23]).broken(Promise(unique=0.6)) == []
+
+
+def test_a_constant_column_has_no_correlation_and_keeps_no_bound() -> None:
     report = compare(SMOOTH, np.full(60, 0.5))
     assert math.isnan(report.srcc) and math.isnan(report.plcc) and math.isnan(report.krcc)
     assert any("SRCC" in line for line in report.broken())
@@ -89,15 +98,16 @@ def test_few_photos_are_judged_by_their_differences_only() -> None:
     swapped = compare([0.500, 0.501], [0.501, 0.500])
     assert swapped.srcc == pytest.approx(-1)
     assert swapped.broken() == []
+    assert swapped.broken(Promise(bias=0, flips=0, unique=1)) == []
     assert len(compare([0.5], [0.6]).broken()) == 1
 
 
-def test_each_threshold_breaks_alone_and_is_named() -> None:
+def test_each_bound_breaks_alone_and_is_named() -> None:
     coarse = np.round(np.sort(SMOOTH), 2)
     assert [line.split()[0] for line in compare(np.sort(SMOOTH), coarse).broken()] == ["unique"]
     assert [line.split()[0] for line in compare(SMOOTH, SMOOTH + 0.02).broken()] == ["mean"]
     noisy = SMOOTH + random.normal(0, 0.2, 60)
-    assert [line.split()[0] for line in compare(SMOOTH, noisy).broken(Thresholds(mean_abs=1))] == ["SRCC"]
+    assert [line.split()[0] for line in compare(SMOOTH, noisy).broken(Promise(srcc=0.99))] == ["SRCC"]
 
 
 @pytest.mark.parametrize(
@@ -113,3 +123,11 @@ def test_each_threshold_breaks_alone_and_is_named() -> None:
 def test_what_cannot_be_compared_is_refused(x: list, y: list, names: list | None, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         compare(x, y, names)
+
+
+def test_a_report_is_held_to_every_bound_of_a_promise() -> None:
+    shifted = compare(SMOOTH, SMOOTH + 0.02)
+    assert [line.split()[0] for line in shifted.broken(Promise(max_abs=0.01, bias=0.01))] == ["max", "|bias|"]
+    turned = compare(SMOOTH, 1 - SMOOTH)
+    assert [line.split()[0] for line in turned.broken(Promise(flips=0.5))] == ["clear"]
+    assert compare(SMOOTH, SMOOTH - 0.02).broken(Promise(bias=0.01))

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image, ImageFilter
+from pocketiqa.bundle import DEFAULT_BUNDLE
 from pocketiqa.errors import BundleError
 from pocketiqa.manifest import FileEntry, Manifest
-from pocketiqa.parity import Thresholds
+from pocketiqa.promises import ANY_NETWORK, SHIPPED, Promise
 from pocketiqa.runtime import installed_runtimes
 from pocketiqa.scorer import Scorer
 from pocketiqa.verification import verify_bundle
@@ -109,9 +110,26 @@ def test_without_the_float_program_its_recorded_scores_stand_in_and_it_is_said(c
         verify_bundle(copy, images=[copy / "golden" / "coffee.png"])
 
 
-def test_a_quantized_program_that_is_far_off_breaks_the_threshold(tiny_bundle: Path) -> None:
-    found = verify_bundle(tiny_bundle, thresholds=Thresholds(mean_abs=1e-6))
+def test_a_quantized_program_that_is_far_off_breaks_the_promise(tiny_bundle: Path) -> None:
+    found = verify_bundle(tiny_bundle, promise=Promise(mean_abs=1e-6))
     assert [line for line in found.broken if line.startswith("int8 against fp32: mean |Δ|")]
+
+
+def test_a_bundle_is_held_to_the_promise_that_it_carries(copy: Path) -> None:
+    found = verify_bundle(copy)
+    assert found.promise == ANY_NETWORK and f"promised: {ANY_NETWORK}" in str(found)
+    rewrite(copy, promise={"max_abs": 1e-6})
+    found = verify_bundle(copy)
+    assert found.promise == Promise(max_abs=1e-6) and found.to_dict()["promise"] == {"max_abs": 1e-6}
+    assert [line for line in found.broken if line.startswith("int8 against fp32: max |Δ|")] == found.broken != []
+    assert verify_bundle(copy, promise=ANY_NETWORK).broken == []
+
+
+def test_the_shipped_bundle_keeps_what_the_shipped_student_promises() -> None:
+    if not DEFAULT_BUNDLE.is_dir():
+        pytest.skip("this checkout carries no default bundle")
+    found = verify_bundle(DEFAULT_BUNDLE)
+    assert found.promise == SHIPPED and found.parity.n == 24 and found.broken == []
 
 
 def test_coarse_and_unordered_scores_break_only_with_enough_photos(
@@ -126,11 +144,11 @@ def test_coarse_and_unordered_scores_break_only_with_enough_photos(
     copies = [tmp_path / f"again-{i}.png" for i in range(10)]
     for path in copies:
         shutil.copy(paths[0], path)
-    found = verify_bundle(tiny_bundle, images=[*paths, *copies], thresholds=Thresholds(srcc=0.5))
+    found = verify_bundle(tiny_bundle, images=[*paths, *copies], promise=Promise(srcc=0.5, unique=0.95))
     assert {line.split(":")[0] for line in found.broken} == {"int8 against fp32", "fp32"}
     assert all("unique share" in line for line in found.broken)
     assert found.parity.worst[0][0].endswith(".png") and "/" not in found.parity.worst[0][0]
-    assert verify_bundle(tiny_bundle, images=paths, thresholds=Thresholds(srcc=0.5)).broken == []
+    assert verify_bundle(tiny_bundle, images=paths, promise=Promise(srcc=0.5, unique=0.95)).broken == []
 
 
 def test_photos_that_cannot_be_scored_are_left_out_by_name(tiny_bundle: Path, tmp_path: Path) -> None:
