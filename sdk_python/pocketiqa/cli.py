@@ -8,12 +8,9 @@ from __future__ import annotations
 import argparse
 import contextlib
 import functools
-import io
 import json
-import logging
 import os
 import sys
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -24,13 +21,15 @@ from pocketiqa import __version__
 from pocketiqa.archive import is_archive
 from pocketiqa.bundle import Bundle
 from pocketiqa.check_input import check_input, read_tensor
-from pocketiqa.errors import PocketiqaError, one_line
+from pocketiqa.errors import BundleError, PocketiqaError
+from pocketiqa.exit_status import run_command
 from pocketiqa.files import atomic_file
 from pocketiqa.guard import guarded
 from pocketiqa.inspection import as_text, inspect_bundle, inspect_program
 from pocketiqa.outputs import FORMATS, row_writer
 from pocketiqa.packing import pack, unpack
 from pocketiqa.photo_list import find_photos
+from pocketiqa.quiet import quiet_runtimes
 from pocketiqa.scorer import Scorer
 from pocketiqa.verification import verify_bundle
 
@@ -46,44 +45,14 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    try:
-        _make_printable(sys.stdout)
-        with _quiet_runtimes() as stderr:
-            status = options.run(options, stderr)
-            sys.stdout.flush()
-            return status
-    except PocketiqaError as error:
-        print(f"pocketiqa: {one_line(error)}", file=sys.stderr)
-        return 2
-    except RecursionError:
-        print("pocketiqa: the bundle's manifest is nested too deep to be real", file=sys.stderr)
-        return 2
-    except BrokenPipeError:  # the reader of standard output has gone, for example `head`
-        _give_up_stdout()
-        return 1
-    except OSError as error:  # the disk is full, say
-        _give_up_stdout()
-        print(f"pocketiqa: {one_line(error)}", file=sys.stderr)
-        return 1
-    except MemoryError:
-        print("pocketiqa: out of memory", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("pocketiqa: interrupted", file=sys.stderr)
-        return 130
+    def run() -> int:
+        with quiet_runtimes() as stderr:
+            try:
+                return options.run(options, stderr)
+            except RecursionError:
+                raise BundleError("the bundle's manifest is nested too deep to be real") from None
 
-
-def _make_printable(stdout: IO[str]) -> None:
-    """A file name need not be valid UTF-8, and a terminal need not show Δ: neither may end the command."""
-    if isinstance(stdout, io.TextIOWrapper):
-        is_unicode = (stdout.encoding or "").lower().startswith("utf")
-        stdout.reconfigure(errors="surrogateescape" if is_unicode else "backslashreplace")
-
-
-def _give_up_stdout() -> None:
-    """What is still buffered can go nowhere; without this Python would try once more at its end."""
-    with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return run_command("pocketiqa", run)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -238,40 +207,3 @@ def _write_provenance(output: Path, scorer: Scorer, photos: int, failed: int) ->
     }
     with _output(output.with_name(f"{output.name}.run.json")) as file:
         file.write(json.dumps(made_by, indent=2) + "\n")
-
-
-class _Nowhere(io.TextIOBase):
-    def write(self, text: str) -> int:
-        return len(text)
-
-
-@contextlib.contextmanager
-def _quiet_runtimes() -> Iterator[IO[str]]:
-    """Yield standard error for our own lines and keep everybody else's off it.
-
-    The runtimes log from C++, one to the descriptor and one through ``sys.stderr``, and torch warns too.
-    ``POCKETIQA_RUNTIME_LOG=1`` lets them speak, for example to find out why a program does not load.
-    """
-    shown = sys.stderr
-    if os.environ.get("POCKETIQA_RUNTIME_LOG"):
-        yield shown
-        return
-    shown.flush()
-    with contextlib.ExitStack() as undo:
-        undo.enter_context(warnings.catch_warnings())
-        warnings.simplefilter("ignore")
-        logging.disable(logging.WARNING)
-        undo.callback(logging.disable, logging.NOTSET)
-        undo.enter_context(contextlib.redirect_stderr(_Nowhere()))
-        saved = os.dup(2)
-        undo.callback(os.close, saved)
-        undo.callback(os.dup2, saved, 2)
-        try:
-            if shown.fileno() == 2:
-                shown = os.fdopen(os.dup(saved), "w", buffering=1, errors="backslashreplace")
-                undo.callback(shown.close)
-        except (OSError, ValueError):
-            pass  # replaced by something without a descriptor: no C++ writes there
-        with open(os.devnull, "w") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        yield shown

@@ -5,7 +5,10 @@ Every message says what was given, what is allowed and what to do; the command l
 
 
 class PocketiqaError(Exception):
-    """Base of every error that pocketiqa raises on purpose."""
+    """Base of every error that pocketiqa raises on purpose. ``exit_status`` is a command's status when it ends with
+    one: 2, a mistake in what it was given (`pocketiqa.exit_status`)."""
+
+    exit_status = 2
 
 
 class PhotoError(PocketiqaError):
