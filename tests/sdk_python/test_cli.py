@@ -279,7 +279,7 @@ def test_check_input_takes_the_bundle_and_the_photo_that_it_is_given(
 
 
 def test_the_installed_command_keeps_the_runtimes_chatter_to_itself(album: Path, tiny_bundle: Path) -> None:
-    command = [sys.executable, "-c", "import sys; from pocketiqa.cli import main; sys.exit(main())"]
+    command = [sys.executable, "-m", "pocketiqa"]
     arguments = ["score", str(album / "coffee.jpg"), "--bundle", str(tiny_bundle), "--format", "csv"]
     done = subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0
@@ -299,7 +299,7 @@ def test_a_bundle_is_packed_and_unpacked_by_command(
         capsys.readouterr()
 
 
-COMMAND = [sys.executable, "-c", "import sys; from pocketiqa.cli import main; sys.exit(main())"]
+COMMAND = [sys.executable, "-m", "pocketiqa"]
 
 
 @pytest.fixture
@@ -372,6 +372,6 @@ def test_what_stops_a_command_is_one_line(
     def stopped(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr("pocketiqa.cli.inspect_bundle", stopped)
+    monkeypatch.setattr("pocketiqa.commands.inspect.inspect_bundle", stopped)
     assert main(["inspect", str(tiny_bundle)]) == status
     assert capsys.readouterr().err == (f"pocketiqa: {words}\n" if words else "")

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import logging
 import os
 import sys
 import warnings
-from collections.abc import Iterator
-from typing import IO
+from collections.abc import Callable, Iterator
+from typing import IO, Any
+
+from tqdm import tqdm
+
+
+def photo_bar(stderr: IO[str]) -> Callable[..., Any]:
+    """``tqdm`` on standard error, where that is a terminal."""
+    return functools.partial(tqdm, unit="photo", disable=None, file=stderr)
 
 
 class _Nowhere(io.TextIOBase):

@@ -1,0 +1,5 @@
+import sys
+
+from pocketiqa.cli import main
+
+sys.exit(main())

@@ -1,0 +1,8 @@
+"""One file a command. It holds ``HELP``, ``add_arguments(parser)`` and ``run(options, stderr)``, which returns the exit
+status: 0 all well, 1 a photo could not be scored or a check failed. ``stderr`` takes its own lines: everybody else's
+are kept off it. A new command is a new file here, and its name in ``COMMANDS``.
+"""
+
+from pocketiqa.commands import check_input, inspect, pack, score, unpack, verify
+
+COMMANDS = (score, inspect, verify, check_input, pack, unpack)
