@@ -4,7 +4,7 @@
     spec = PreprocessSpec(height=320, width=320, views=("whole", "detail"))
     x = preprocess("photo.jpg", spec)                         # float32 2×3×320×320 in [0, 1]
 
-The steps, exactly: the photo as upright 8-bit sRGB (``pocketiqa.photo``); its views, each ``width × height``
+The steps, exactly: the photo as upright 8-bit sRGB (``pocketiqa.pixels``); its views, each ``width × height``
 and stacked on the first axis; divided by 255 in float32; channels R, G, B; contiguous NCHW. Mean and
 deviation are the network's business. Every resize is Pillow's, antialiased (the kernel widens with the
 reduction; bicubic has a = −0.5) and rounded back to 8 bits. A view is either

@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import struct
 import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from PIL import Image, ImageCms
 from pocketiqa.errors import PhotoError
 from pocketiqa.photo import PhotoLimits, load_photo, open_photo, to_rgb
@@ -156,6 +159,92 @@ def test_an_orientation_that_does_not_exist_is_no_orientation(
     image = coffee.copy()
     image.getexif()[0x0112] = orientation
     assert np.array_equal(pixels(to_rgb(image)), pixels(coffee))
+
+
+TURNED = {  # what each orientation asks for, in numpy's words
+    2: lambda x: x[:, ::-1],
+    3: lambda x: x[::-1, ::-1],
+    4: lambda x: x[::-1],
+    5: lambda x: x.swapaxes(0, 1),
+    6: lambda x: np.rot90(x, -1),
+    7: lambda x: np.rot90(x.swapaxes(0, 1), 2),
+    8: lambda x: np.rot90(x, 1),
+}
+
+
+def as_exif_asks(array: np.ndarray, image: Image.Image) -> np.ndarray:
+    """The array turned as the image's orientation tag says, where Pillow can read one that is an integer."""
+    try:
+        orientation = image.getexif().get(0x0112)
+    except Exception:
+        return array
+    return TURNED.get(orientation, lambda x: x)(array) if isinstance(orientation, int) else array
+
+
+@st.composite
+def exif_blocks(draw: st.DrawFn) -> bytes:
+    """EXIF with an orientation of any type among other tags, its bytes perhaps damaged."""
+    value = draw(st.integers(0, 9))
+    kind, count, field = draw(
+        st.sampled_from(
+            [
+                (3, 1, struct.pack("<HH", value, 0)),
+                (3, 2, struct.pack("<HH", value, value)),
+                (4, 1, struct.pack("<L", value)),
+                (1, 1, bytes([value, 0, 0, 0])),
+                (2, 2, b"6\0\0\0"),
+                (5, 1, struct.pack("<L", 38)),
+                (11, 1, struct.pack("<f", value)),
+            ]
+        )
+    )
+    maker = struct.pack("<HHL4s", 0x010F, 2, 4, b"cam\0")
+    turn = struct.pack("<HHL4s", 0x0112, kind, count, field)
+    header = b"Exif\0\0II*\0" + struct.pack("<LH", 8, 2)
+    content = bytearray(header + maker + turn + struct.pack("<LLL", 0, value, 1))
+    for place, value in draw(st.lists(st.tuples(st.integers(0, len(content) - 1), st.integers(0, 255)), max_size=3)):
+        content[place] = value
+    return bytes(content[: draw(st.sampled_from([len(content), len(content) - 9, 26, 7]))])
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(exif_blocks(), st.sampled_from(["RGB", "L", "RGBA", "LA", "P", "CMYK"]), st.booleans())
+@pytest.mark.filterwarnings("ignore")
+def test_any_exif_turns_any_kind_of_pixels_as_its_orientation_says_and_does_no_more(
+    coffee: Image.Image, exif: bytes, mode: str, in_a_file: bool
+) -> None:
+    image = coffee.crop((100, 50, 140, 80)).convert(mode)
+    plain = pixels(to_rgb(image))
+    image.info["exif"] = exif
+    if in_a_file and mode != "CMYK":
+        file = io.BytesIO()
+        image.save(file, "PNG", exif=exif)
+        image = Image.open(io.BytesIO(file.getvalue()))
+    assert np.array_equal(pixels(to_rgb(image)), as_exif_asks(plain, image))
+
+
+@pytest.mark.parametrize("orientation", [None, 1, 6])
+@pytest.mark.parametrize("kind", ["png", "jpeg", "icc", "keyed"])
+def test_an_upright_picture_is_not_turned_or_converted_again(
+    coffee: Image.Image, orientation: int | None, kind: str
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation or 1
+    image = coffee.convert("P") if kind == "keyed" else coffee
+    options = {"icc": {"icc_profile": swapped_profile()}, "keyed": {"transparency": 9}}.get(kind, {})
+    file = io.BytesIO()
+    if orientation is not None:
+        options["exif"] = exif
+    image.save(file, "JPEG" if kind == "jpeg" else "PNG", **options)
+    once = open_photo(file.getvalue())
+    assert np.array_equal(pixels(to_rgb(once)), pixels(once)) and once.info == {}
+
+
+def test_damaged_exif_around_a_sound_orientation_is_obeyed(coffee: Image.Image) -> None:
+    image = coffee.copy()
+    image.getexif()[0x0112] = 6
+    image.info |= {"exif": b"Exif\0\0MM\0*", "xmp": b"\xff tiff:Orientation=\"8\"", "icc_profile": b"broken"}
+    assert np.array_equal(pixels(to_rgb(image)), TURNED[6](pixels(coffee)))
 
 
 def swapped_profile() -> bytes:
