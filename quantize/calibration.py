@@ -16,9 +16,10 @@ from pocketiqa.errors import PhotoError
 from pocketiqa.preprocess import open_photo
 from tqdm import tqdm
 
-from distill.data.degraded_photos import CLEAN, Rung, render
+from distill.data.degraded_photos import CLEAN, DegradedPhoto, render
 from distill.data.mos_sets import split_by_hash
 from distill.degradations import KINDS, LEVELS
+from distill.networks.student import INPUT_SPEC
 
 FEWEST = 16
 _ENDINGS = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}
@@ -107,13 +108,13 @@ def split_photos(photos: list[Path], tuning: int, validation: int, seed: int) ->
     return split
 
 
-def degraded_half(photos: list[Path], seed: int) -> list[Rung]:
+def degraded_half(photos: list[Path], seed: int) -> list[DegradedPhoto]:
     """Every photo once: each second one clean, the others degraded, all kinds and levels equally often."""
     degraded = iter(degraded_copies(photos[1::2], seed))
-    return [next(degraded) if row % 2 else Rung(photo, CLEAN, 0, 0) for row, photo in enumerate(photos)]
+    return [next(degraded) if row % 2 else DegradedPhoto(photo, CLEAN, 0, 0) for row, photo in enumerate(photos)]
 
 
-def degraded_copies(photos: list[Path], seed: int) -> list[Rung]:
+def degraded_copies(photos: list[Path], seed: int) -> list[DegradedPhoto]:
     """One degraded copy of each photo."""
     shuffler = random.Random(seed)
     deck: list[tuple[str, int]] = []
@@ -122,25 +123,25 @@ def degraded_copies(photos: list[Path], seed: int) -> list[Rung]:
         if not deck:
             deck = [(kind, level) for kind in KINDS for level in LEVELS]
             shuffler.shuffle(deck)
-        copies.append(Rung(photo, *deck.pop(), number))
+        copies.append(DegradedPhoto(photo, *deck.pop(), number))
     return copies
 
 
-def clean(photos: list[Path]) -> list[Rung]:
+def clean(photos: list[Path]) -> list[DegradedPhoto]:
     """The photos as they are."""
-    return [Rung(photo, CLEAN, 0, 0) for photo in photos]
+    return [DegradedPhoto(photo, CLEAN, 0, 0) for photo in photos]
 
 
-def load_inputs(rungs: list[Rung], title: str = "photos") -> Inputs:
+def load_inputs(rungs: list[DegradedPhoto], title: str = "photos") -> Inputs:
     """The student's inputs of photos and of degraded copies.
 
     Raises:
         CalibrationError: a photo cannot be read, or is noise rather than a photograph.
     """
 
-    def load(rung: Rung) -> np.ndarray:
+    def load(rung: DegradedPhoto) -> np.ndarray:
         _refuse_noise(rung.photo)
-        return np.rint(render(rung) * 255).astype(np.uint8)
+        return np.rint(render(rung, INPUT_SPEC) * 255).astype(np.uint8)
 
     with ThreadPoolExecutor(2) as pool:
         return Inputs(np.stack(list(tqdm(pool.map(load, rungs), total=len(rungs), desc=title))))
@@ -172,7 +173,7 @@ def stratified(scores: np.ndarray, count: int) -> list[int]:
     return [int(order[round(position)]) for position in np.linspace(0, len(order) - 1, min(count, len(order)))]
 
 
-def digest(rungs: list[Rung]) -> str:
+def digest(rungs: list[DegradedPhoto]) -> str:
     """sha256 over the photos' bytes and what was done to them, in order: which photos made an artifact."""
     total = hashlib.sha256()
     for rung in rungs:

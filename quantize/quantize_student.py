@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from pocketiqa.files import sha256_of
 
-from distill.data.degraded_photos import Rung
+from distill.data.degraded_photos import DegradedPhoto
 from distill.networks.student import SHIPPED_STUDENT
 from quantize.calibration import (
     Inputs,
@@ -88,7 +88,7 @@ class Subject:
     program: Lowered
     split: PhotoSplit
     photos: TuningPhotos
-    rungs: list[Rung]
+    rungs: list[DegradedPhoto]
     validation: Inputs
     reference: np.ndarray
     mos: np.ndarray | None

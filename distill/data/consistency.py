@@ -24,7 +24,7 @@ from pocketiqa.parity import ParityReport, compare, srcc
 from pocketiqa.preprocess import preprocess
 from tqdm import tqdm
 
-from distill.data.degraded_photos import degraded, pristine_photos
+from distill.data.degraded_photos import degraded_pixels, pristine_photos
 from distill.data.training_photos import check_photos, read_photo
 from distill.degradations import KINDS, LEVELS
 from distill.experiments.leave_one_out import markdown
@@ -113,7 +113,7 @@ def _of_one(score: Scorer, path: Path) -> tuple[list[list[float]], float, float]
     """Scores of a photo's ladders, kinds × levels from 0, of its mirror image and of its centre."""
     photo = read_photo(path)
     clean = score(np.array(photo))
-    ladders = [[clean, *(score(degraded(photo, kind, level, seed=0)) for level in LEVELS)] for kind in KINDS]
+    ladders = [[clean, *(score(degraded_pixels(photo, kind, level, seed=0)) for level in LEVELS)] for kind in KINDS]
     width, height = photo.size
     left, top = round(width * (1 - _KEPT) / 2), round(height * (1 - _KEPT) / 2)
     centre = photo.crop((left, top, width - left, height - top))

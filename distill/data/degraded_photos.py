@@ -1,7 +1,7 @@
 """Pristine photographs, each with ladders of known degradations: what teaches the attributes and the ranking.
 
-A rung is one (photo, kind, level); level 0 is the photo itself. Rungs of one photo and kind share their seed, so
-that a level differs from the next in severity alone.
+A degraded photo is one copy (photo, kind, level); level 0 is the photo itself. A severity ladder is the copies of one
+photo and kind, mildest first. They share their seed, so that a level differs from the next in severity alone.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from pocketiqa.preprocess import preprocess
+from pocketiqa.preprocess import PreprocessSpec, preprocess
 
 from distill.data.mos_sets import MosSetError
 from distill.data.training_photos import read_photo
 from distill.degradations import DEGRADATIONS, KINDS, LEVELS, degrade
 from distill.degradations.degrade import SMALLEST_SIDE
-from distill.networks.student import ATTRIBUTES, INPUT_SPEC
+from distill.networks.student import ATTRIBUTES
 
 CLEAN = "clean"
 # The MOS photos are about this large; a level's severity depends on the resolution.
@@ -28,8 +28,8 @@ _ENDINGS = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"}
 
 
 @dataclass(frozen=True)
-class Rung:
-    """One degraded photo.
+class DegradedPhoto:
+    """One copy of a photo.
 
     Attributes:
         photo: path of the pristine photo.
@@ -65,29 +65,29 @@ def pristine_photos(folders: list[Path]) -> list[Path]:
     return found
 
 
-def ladders(photos: list[Path], kinds_per_photo: int, seed: int) -> list[Rung]:
+def severity_ladders(photos: list[Path], kinds_per_photo: int, seed: int) -> list[DegradedPhoto]:
     """The clean photo and five levels of ``kinds_per_photo`` kinds for each photo; every kind equally often."""
     shuffler = random.Random(seed)
     deck: list[str] = []
-    rungs = []
+    copies = []
     for number, photo in enumerate(photos):
-        rungs.append(Rung(photo, CLEAN, 0, number))
+        copies.append(DegradedPhoto(photo, CLEAN, 0, number))
         for _ in range(kinds_per_photo):
             if not deck:
                 deck = list(KINDS)
                 shuffler.shuffle(deck)
             kind = deck.pop()
-            rungs += [Rung(photo, kind, level, number) for level in LEVELS]
-    return rungs
+            copies += [DegradedPhoto(photo, kind, level, number) for level in LEVELS]
+    return copies
 
 
-def render(rung: Rung) -> np.ndarray:
-    """The student's input, float32 of ``INPUT_SPEC.shape``, for one rung.
+def render(copy: DegradedPhoto, spec: PreprocessSpec) -> np.ndarray:
+    """A network's input, float32 of ``spec.shape`` in [0, 1], for one copy.
 
     Raises:
         MosSetError: the photo cannot be read, or is too narrow to be degraded.
     """
-    return preprocess(degraded(reduced(rung.photo), rung.kind, rung.level, rung.seed), INPUT_SPEC)
+    return preprocess(degraded_pixels(reduced(copy.photo), copy.kind, copy.level, copy.seed), spec)
 
 
 def reduced(path: Path) -> Image.Image:
@@ -106,8 +106,8 @@ def reduced(path: Path) -> Image.Image:
     return photo
 
 
-def degraded(photo: Image.Image, kind: str, level: int, seed: int) -> np.ndarray:
-    """The pixels of one rung, uint8 H×W×3; level 0 is the photo itself."""
+def degraded_pixels(photo: Image.Image, kind: str, level: int, seed: int) -> np.ndarray:
+    """The pixels of one copy, uint8 H×W×3; level 0 is the photo itself."""
     pixels = np.array(photo)
     if level:
         image = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
@@ -115,18 +115,18 @@ def degraded(photo: Image.Image, kind: str, level: int, seed: int) -> np.ndarray
     return np.ascontiguousarray(pixels)
 
 
-def attribute_targets(rungs: list[Rung]) -> np.ndarray:
-    """Float32 n×6 in [0, 1]: 1 where a rung leaves the attribute alone, down to 0 at level 5 where it harms it.
+def attribute_targets(copies: list[DegradedPhoto]) -> np.ndarray:
+    """Float32 n×6 in [0, 1]: 1 where a copy leaves the attribute alone, down to 0 at level 5 where it harms it.
 
     Rows of kinds that no single attribute is to blame for are NaN: they say nothing about any.
     """
-    targets = np.ones((len(rungs), len(ATTRIBUTES)), dtype=np.float32)
-    for row, rung in enumerate(rungs):
-        if rung.level == 0:
+    targets = np.ones((len(copies), len(ATTRIBUTES)), dtype=np.float32)
+    for row, copy in enumerate(copies):
+        if copy.level == 0:
             continue
-        attribute = DEGRADATIONS[rung.kind].attribute
+        attribute = DEGRADATIONS[copy.kind].attribute
         if attribute is None:
             targets[row] = np.nan
         else:
-            targets[row, ATTRIBUTES.index(attribute)] = 1 - rung.level / max(LEVELS)
+            targets[row, ATTRIBUTES.index(attribute)] = 1 - copy.level / max(LEVELS)
     return targets

@@ -26,7 +26,7 @@ from pocketiqa.parity import srcc
 from tqdm import tqdm
 
 from distill.data.consistency import falling
-from distill.data.degraded_photos import CLEAN, Rung, ladders, pristine_photos
+from distill.data.degraded_photos import CLEAN, DegradedPhoto, pristine_photos, severity_ladders
 from distill.data.mos_sets import MosSetError, read_biq2021, read_scored_photos, split_by_hash
 from distill.experiments.ablation_rows import Room, rows
 from distill.experiments.photo_kinds import kinds_of_photos
@@ -76,8 +76,8 @@ def measure_ablation(config: AblationConfig) -> str:
     if config.beyond_images is not None and config.beyond_mos is not None:
         beyond = read_scored_photos(config.beyond_images, config.beyond_mos, scale=config.beyond_scale)
     photos = pristine_photos(config.pristine)
-    rungs = ladders(photos, KINDS_PER_PHOTO, config.seed)
-    kept = split_by_hash([rung.photo for rung in rungs], 0.1)
+    copies = severity_ladders(photos, KINDS_PER_PHOTO, config.seed)
+    kept = split_by_hash([copy.photo for copy in copies], 0.1)
 
     @cache
     def rooms(name: str) -> Room:
@@ -94,7 +94,7 @@ def measure_ablation(config: AblationConfig) -> str:
             None if beyond is None else opinions_of(beyond, trunk, config.cache),
         )
 
-    held_out = [rung for rung, out in zip(rungs, kept) if out]
+    held_out = [copy for copy, out in zip(copies, kept) if out]
     tenth = split_by_hash(mos_set.paths, 0.1)
     kind = kinds_of_photos(rooms("student").opinions.features, config.seed)
     sources = [str(name) for name in np.unique(mos_set.sources)]
@@ -132,14 +132,14 @@ def measure_ablation(config: AblationConfig) -> str:
     counts = ", ".join(f"{name} {int((mos_set.sources == name).sum())}" for name in sources)
     note = (
         f"n = {len(mos_set)} photos ({counts}); {len(photos)} pristine photos, {len({r.photo for r in held_out})} of "
-        f"them held out with {len(held_out)} rungs; seed {config.seed}, {_RESAMPLES} resamples."
+        f"them held out with {len(held_out)} copies; seed {config.seed}, {_RESAMPLES} resamples."
         + ("" if beyond is None else f" Beyond: n = {len(beyond)} photos.")
     )
     return "\n".join([*lines, "", note])
 
 
 def without(whole: Ladders, held_out: np.ndarray) -> Ladders:
-    """Training ladders: the rungs that are not held out, and the pairs among them."""
+    """Training ladders: the copies that are not held out, and the pairs among them."""
     kept = torch.from_numpy(~held_out)
     place = torch.cumsum(kept, 0) - 1
     pairs = whole.pairs[kept[whole.pairs].all(1)]
@@ -153,12 +153,12 @@ def with_interval(score: np.ndarray, mos: np.ndarray, seed: int) -> str:
     return f"{srcc(score, mos):.3f} ± {(high - low) / 2:.3f}"
 
 
-def falls(rungs: list[Rung], score: np.ndarray) -> float:
+def falls(copies: list[DegradedPhoto], score: np.ndarray) -> float:
     """Mean monotonicity of ladders, each from the clean photo on."""
-    clean = {rung.photo: value for rung, value in zip(rungs, score) if rung.kind == CLEAN}
+    clean = {copy.photo: value for copy, value in zip(copies, score) if copy.kind == CLEAN}
     along: dict[tuple, dict[int, float]] = {}
-    for rung, value in zip(rungs, score):
-        if rung.level:
-            along.setdefault((rung.photo, rung.kind), {0: clean[rung.photo]})[rung.level] = value
+    for copy, value in zip(copies, score):
+        if copy.level:
+            along.setdefault((copy.photo, copy.kind), {0: clean[copy.photo]})[copy.level] = value
     scores = [[ladder[level] for level in sorted(ladder)] for ladder in along.values()]
     return float(np.mean([falling(np.array(of_ladder)) for of_ladder in scores]))

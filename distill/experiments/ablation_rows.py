@@ -36,7 +36,7 @@ class Room:
 
     @property
     def held_out(self) -> torch.Tensor:
-        """Features of rungs that no head sees."""
+        """Features of copies that no head sees."""
         return self.split_ladders()[1]
 
 
@@ -66,14 +66,14 @@ def rows() -> dict[str, Row]:
     """Name of a row → what it is."""
     quarter, tenth = ({"consensus": share, "l2": PLAIN.l2 * 2} for share in (0.25, 0.1))
 
-    def heads(rooms: Rooms, use: np.ndarray, opinions: bool = True, rungs: bool = True, **changes: float) -> Linear:
+    def heads(rooms: Rooms, use: np.ndarray, opinions: bool = True, copies: bool = True, **changes: float) -> Linear:
         config, student = replace(PLAIN, **changes), rooms("student")
         seen = student.opinions.take(use)
         if not opinions:  # a neutral score pins the scale; the order along ladders is all there is to learn
             features = student.ladders.features
             seen = Opinions(features, torch.full((len(features),), 0.5), np.full(len(features), "ladders"))
             config = replace(config, plcc=0.0, l2=0.02)
-        return fit_heads(seen, student.ladders if rungs else None, config)
+        return fit_heads(seen, student.ladders if copies else None, config)
 
     def fitted(**how: float) -> Fit:
         return lambda rooms, use: _scorer(heads(rooms, use, **how))
@@ -92,14 +92,14 @@ def rows() -> dict[str, Row]:
 
         return fit
 
-    def taught(rungs: bool = True, **changes: float) -> Fit:
+    def taught(copies: bool = True, **changes: float) -> Fit:
         @cache
         def projected(rooms: Rooms, use: bytes) -> Scorer:
             own = rooms("teacher")
             text = load_teacher(TeacherConfig()).text().detach()
             seen = own.opinions.take(np.frombuffer(use, dtype=bool).copy())
             config = replace(ProjectionConfig(), **changes)
-            weight, bias = fit_projection(seen, own.ladders if rungs else None, _VIEWS, text, "both", config)
+            weight, bias = fit_projection(seen, own.ladders if copies else None, _VIEWS, text, "both", config)
 
             def score(features: torch.Tensor) -> torch.Tensor:
                 return read_prompts(embed_views(features, weight, bias), text, "both").score
@@ -110,18 +110,16 @@ def rows() -> dict[str, Row]:
 
     teacher, shipped_teacher = taught(ranking=1.0), taught()
 
-    def distilled(
-        share: float, how: HeadConfig | HingeConfig, on_ladders: bool = False, teacher: Fit = teacher
-    ) -> Row:
+    def distilled(share: float, how: HeadConfig | HingeConfig, on_ladders: bool = False, teacher: Fit = teacher) -> Row:
         def fit(rooms: Rooms, use: np.ndarray) -> Scorer:
             student, own, scorer = rooms("student"), rooms("teacher"), teacher(rooms, use)
             targets = student.opinions.take(use).blended(scorer(own.opinions.features[use]), share)
             if on_ladders:
-                rungs = student.ladders.features
+                copies = student.ladders.features
                 targets = Opinions(
-                    torch.cat([targets.features, rungs]),
+                    torch.cat([targets.features, copies]),
                     torch.cat([targets.mos, scorer(own.ladders.features)]),
-                    np.concatenate([targets.sources, np.full(len(rungs), "ladders")]),
+                    np.concatenate([targets.sources, np.full(len(copies), "ladders")]),
                 )
             return _scorer(_fit(targets, student.ladders, how))
 
@@ -137,7 +135,7 @@ def rows() -> dict[str, Row]:
         return _scorer(fit_heads(Opinions(seen.features, mos, seen.sources), student.ladders, PLAIN))
 
     students = {
-        "opinions alone": fitted(rungs=False),
+        "opinions alone": fitted(copies=False),
         "opinions and ladders (plain)": fitted(),
         "ladders alone, no opinions (stage A's idea)": fitted(opinions=False),
         "plain, L2 × 2": fitted(l2=PLAIN.l2 * 2),
@@ -161,7 +159,7 @@ def rows() -> dict[str, Row]:
         "hinges held at nothing: linear, by the same steps": bent(hinge_l2=1000.0),
     }
     teachers = {
-        "teacher, opinions alone": taught(rungs=False),
+        "teacher, opinions alone": taught(copies=False),
         "teacher, opinions and ladders": teacher,
         "teacher, ranking × 0.1": shipped_teacher,
         "teacher, its penalty / 1000": taught(ranking=1.0, l2=ProjectionConfig().l2 / 1000),
@@ -171,9 +169,7 @@ def rows() -> dict[str, Row]:
         "student on half teacher, a quarter, L2 × 2": distilled(0.5, replace(PLAIN, **quarter)),
         "the same, and on the teacher's scores of ladders": distilled(0.5, replace(PLAIN, **quarter), on_ladders=True),
         "student on three tenths teacher, a tenth, L2 × 2": distilled(0.3, replace(PLAIN, **tenth)),
-        "**student on three tenths teacher, hinges (shipped)**": distilled(
-            0.3, HingeConfig(), teacher=shipped_teacher
-        ),
+        "**student on three tenths teacher, hinges (shipped)**": distilled(0.3, HingeConfig(), teacher=shipped_teacher),
     }
     return (
         {name: Row("student", fit) for name, fit in students.items()}

@@ -13,7 +13,7 @@ import torch
 from pocketiqa.preprocess import preprocess
 from torch import nn
 
-from distill.data.degraded_photos import Rung, ladders, render
+from distill.data.degraded_photos import DegradedPhoto, render, severity_ladders
 from distill.data.mos_sets import MosSet, split_by_hash
 from distill.data.training_photos import read_photo
 from distill.experiments.ablation import KINDS_PER_PHOTO, without
@@ -37,13 +37,13 @@ class Photos:
 
     Attributes:
         mos_set: scored photos of several sources.
-        rungs: of ladders of pristine photos.
-        held_out: mask of the rungs that nothing learns.
-        features: of each trunk, of the scored photos and of the rungs.
+        copies: of ladders of pristine photos.
+        held_out: mask of the copies that nothing learns.
+        features: of each trunk, of the scored photos and of the copies.
     """
 
     mos_set: MosSet
-    rungs: list[Rung]
+    copies: list[DegradedPhoto]
     held_out: np.ndarray
     features: dict[type[nn.Module], tuple[Opinions, Ladders]]
 
@@ -55,8 +55,8 @@ def photos_and_features(mos_set: MosSet, pristine: list[Path], seed: int, cache:
         trunk = FrozenTrunk(module())
         on_ladders = ladders_of(pristine, KINDS_PER_PHOTO, seed, trunk, cache)
         features[module] = opinions_of(mos_set, trunk, cache), on_ladders
-    rungs = ladders(pristine, KINDS_PER_PHOTO, seed)
-    return Photos(mos_set, rungs, split_by_hash([rung.photo for rung in rungs], 0.1), features)
+    copies = severity_ladders(pristine, KINDS_PER_PHOTO, seed)
+    return Photos(mos_set, copies, split_by_hash([copy.photo for copy in copies], 0.1), features)
 
 
 class Fold:
@@ -65,9 +65,9 @@ class Fold:
     Attributes:
         source: the one.
         seen: the scored photos of the others.
-        rungs: the rungs that teach.
+        copies: the copies that teach.
         ranked: scored photos of the source that was left out.
-        judged: rungs that nothing learned.
+        judged: copies that nothing learned.
     """
 
     def __init__(self, source: str, photos: Photos, ranked: int, judged: int, seed: int) -> None:
@@ -77,38 +77,38 @@ class Fold:
             source: is left out.
             photos: all of them.
             ranked: photos of the source, at most.
-            judged: held-out pristine photos with their rungs, at most.
+            judged: held-out pristine photos with their copies, at most.
             seed: of the choice of photos, and of what starts at random.
         """
         self.source, self._seed = source, seed
         mos_set, held_out = photos.mos_set, photos.held_out
         use = mos_set.sources != source
         self.seen = mos_set.take(use)
-        self.rungs = [rung for rung, out in zip(photos.rungs, held_out) if not out]
+        self.copies = [copy for copy, out in zip(photos.copies, held_out) if not out]
         chosen = np.random.default_rng(seed).permutation(np.flatnonzero(~use))[:ranked]
         self.ranked = mos_set.take(np.isin(np.arange(len(mos_set)), chosen))
         # By name: where a machine keeps its photos must not choose them.
-        unlearnt = {rung.photo for rung, out in zip(photos.rungs, held_out) if out}
+        unlearnt = {copy.photo for copy, out in zip(photos.copies, held_out) if out}
         shown = sorted(unlearnt, key=lambda photo: photo.name)[:judged]
-        self.judged = [rung for rung in photos.rungs if rung.photo in shown]
+        self.judged = [copy for copy in photos.copies if copy.photo in shown]
 
         def features(trunk: type[nn.Module]) -> tuple[Opinions, Ladders]:
-            opinions, rungs = photos.features[trunk]
-            return opinions.take(use), without(rungs, held_out)
+            opinions, copies = photos.features[trunk]
+            return opinions.take(use), without(copies, held_out)
 
         self._for_teacher = features(Lite2Features)
         self.text = load_teacher(TeacherConfig()).text().detach()
         self._projection = self._project(self.text)
         embedding = [embed_views(part.features, *self._projection) for part in self._for_teacher]
-        opinions, rungs = features(StudentFeatures)
+        opinions, copies = features(StudentFeatures)
         told = read_prompts(embedding[0], self.text, SCORING).score
         targets = opinions.blended(told, DistilConfig().told)
-        self._heads = fit_hinges(targets, rungs, fit_heads(targets, rungs, HeadConfig()), HingeConfig(), seed)
+        self._heads = fit_hinges(targets, copies, fit_heads(targets, copies, HeadConfig()), HingeConfig(), seed)
         lesson = prepare_lesson(
-            self.seen, self.rungs, torch.cat([opinions.features, rungs.features]), torch.cat(embedding)
+            self.seen, self.copies, torch.cat([opinions.features, copies.features]), torch.cat(embedding)
         )
         # What ranks is the source left out; figures on the others would cost more than the steps do.
-        self.lesson: Lesson = replace(lesson, held_out=np.zeros(len(lesson.rungs), dtype=bool))
+        self.lesson: Lesson = replace(lesson, held_out=np.zeros(len(lesson.copies), dtype=bool))
 
     def student(self) -> Student:
         """A new one with the fitted heads."""
@@ -125,11 +125,11 @@ class Fold:
         return teacher
 
     def outputs(self, network: nn.Module) -> np.ndarray:
-        """The first outputs of ``network``, n×d, of the ranked photos and then of the judged rungs."""
+        """The first outputs of ``network``, n×d, of the ranked photos and then of the judged copies."""
         program = FrozenTrunk(network)
         photos = (preprocess(read_photo(path), INPUT_SPEC) for path in self.ranked.paths)
-        rungs = (render(rung) for rung in self.judged)
-        return np.stack([program(views) for part in (photos, rungs) for views in part])
+        copies = (render(copy, INPUT_SPEC) for copy in self.judged)
+        return np.stack([program(views) for part in (photos, copies) for views in part])
 
     def _project(self, text: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         return fit_projection(*self._for_teacher, _VIEWS, text, SCORING, ProjectionConfig())

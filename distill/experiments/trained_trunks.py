@@ -143,7 +143,7 @@ def teacher_rows() -> dict[str, TeacherSteps]:
 
 
 def student_scores(name: str, how: DistilConfig | None, fold: Fold, config: TrainedTrunksConfig) -> np.ndarray:
-    """Of a fold's ranked photos and judged rungs, by a student trained without its source."""
+    """Of a fold's ranked photos and judged copies, by a student trained without its source."""
     student = fold.student()
     if how is not None:
         folder = _folder(config, name, fold, asdict(how))
@@ -156,7 +156,7 @@ def teacher_scores(name: str, how: TeacherSteps, fold: Fold, config: TrainedTrun
     teacher = fold.teacher(how.context_tokens)
     stages: list[tuple[Objective, TrainerConfig]] = []
     if how.alignment is not None:
-        pristine = sorted({rung.photo for rung in fold.rungs})
+        pristine = sorted({copy.photo for copy in fold.copies})
         stages.append((AlignmentStage(teacher, pristine, how.alignment), config.alignment))
     if how.opinions is not None:
         stages.append((OpinionStage(teacher, [fold.seen], how.opinions), config.opinions))
@@ -204,7 +204,7 @@ def measure_trained_trunks(config: TrainedTrunksConfig) -> str:
         f"{stage} {length.steps} steps of {length.batch} at {length.rate:g}"
         for stage, length in (("A", config.alignment), ("B", config.opinions), ("C", config.distillation))
     )
-    note = f"n = {counts}; {len(folds[0].judged)} rungs; stage {steps}; seed {config.seed}, {_RESAMPLES} resamples."
+    note = f"n = {counts}; {len(folds[0].judged)} copies; stage {steps}; seed {config.seed}, {_RESAMPLES} resamples."
     return "\n".join([*lines, "", note])
 
 

@@ -21,7 +21,7 @@ from pocketiqa.files import atomic_file
 from pocketiqa.preprocess import preprocess
 from tqdm import tqdm
 
-from distill.data.degraded_photos import CLEAN, attribute_targets, ladders, render
+from distill.data.degraded_photos import CLEAN, attribute_targets, render, severity_ladders
 from distill.data.mos_sets import MosSet
 from distill.data.training_photos import read_photo
 from distill.heads.linear import Ladders, Opinions
@@ -108,16 +108,16 @@ def opinions_of(mos_set: MosSet, trunk: FrozenTrunk, cache: Path) -> Opinions:
 
 def ladders_of(photos: list[Path], kinds_per_photo: int, seed: int, trunk: FrozenTrunk, cache: Path) -> Ladders:
     """Degradation ladders of pristine photos as pooled features, with attribute targets and pairs to order."""
-    rungs = ladders(photos, kinds_per_photo, seed)
-    by_name = {str(rung): rung for rung in rungs}
-    features = frozen_features(trunk, list(by_name), lambda name: render(by_name[name]), cache, "ladders")
-    row_of = {(rung.photo, rung.kind, rung.level): row for row, rung in enumerate(rungs)}
+    copies = severity_ladders(photos, kinds_per_photo, seed)
+    by_name = {str(copy): copy for copy in copies}
+    features = frozen_features(trunk, list(by_name), lambda name: render(by_name[name], INPUT_SPEC), cache, "ladders")
+    row_of = {(copy.photo, copy.kind, copy.level): row for row, copy in enumerate(copies)}
     # The mildest level is not paired with the clean photo: some mild kinds (contrast, sharpening) may please.
-    pairs = [(row_of[r.photo, r.kind, r.level - 1], row) for row, r in enumerate(rungs) if r.level > 1]
-    pairs += [(row_of[r.photo, CLEAN, 0], row) for row, r in enumerate(rungs) if r.level > 2]
+    pairs = [(row_of[r.photo, r.kind, r.level - 1], row) for row, r in enumerate(copies) if r.level > 1]
+    pairs += [(row_of[r.photo, CLEAN, 0], row) for row, r in enumerate(copies) if r.level > 2]
     return Ladders(
         torch.from_numpy(np.asarray(features, dtype=np.float32)),
-        torch.from_numpy(attribute_targets(rungs)),
+        torch.from_numpy(attribute_targets(copies)),
         torch.tensor(pairs),
     )
 

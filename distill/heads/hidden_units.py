@@ -32,7 +32,7 @@ class HingeConfig:
         ranking: weight of the hinge loss that orders the scores along a ladder.
         margin: by which one level's score must exceed the next one's.
         steps: of Adam, its rate rising and falling once.
-        batch: photos, and pairs of rungs, in a step.
+        batch: photos, and pairs of copies, in a step.
         rate: the highest.
     """
 
@@ -60,7 +60,7 @@ def fit_hinges(
     """
     draw = torch.Generator().manual_seed(seed)
     mean, scale = opinions.features.mean(0), 1 / (opinions.features.std(0) + 1e-4)
-    standard, rungs = ((part.features - mean) * scale for part in (opinions, ladders))
+    standard, copies = ((part.features - mean) * scale for part in (opinions, ladders))
     width = standard.shape[1]
     straight = torch.zeros(1, width, requires_grad=True)
     hinges = (torch.randn(HINGES, width, generator=draw) * _SPREAD / width**0.5).requires_grad_(True)
@@ -79,7 +79,7 @@ def fit_hinges(
         rows = torch.randint(len(standard), (config.batch,), generator=draw)
         seen, mos, place = score(standard[rows]), opinions.mos[rows], places[rows]
         pairs = ladders.pairs[torch.randint(len(ladders.pairs), (config.batch,), generator=draw)]
-        milder, harsher = score(rungs[pairs.flatten()]).unflatten(0, (-1, 2)).t()
+        milder, harsher = score(copies[pairs.flatten()]).unflatten(0, (-1, 2)).t()
         loss = (seen - mos).square().mean() + config.ranking * ranking_loss(milder, harsher, config.margin)
         # The squared error alone would be content with telling the sources apart.
         for source in place.unique():

@@ -102,7 +102,7 @@ def fit_heads(
     mean = opinions.features[:, columns].mean(0)
     scale = 1 / (opinions.features[:, columns].std(0) + 1e-4)
     standard = (opinions.features[:, columns] - mean) * scale
-    rungs = (ladders.features[:, columns] - mean) * scale if ladders else None
+    copies = (ladders.features[:, columns] - mean) * scale if ladders else None
 
     weight = torch.zeros(len(OUTPUTS), len(columns), requires_grad=True)
     start = torch.logit(opinions.mos.mean()).item()
@@ -122,8 +122,8 @@ def fit_heads(
         # The MSE alone would be content with telling the sources apart; the correlation within each is the task.
         loss = (score - opinions.mos).square().mean()
         loss = loss + config.plcc * sum(plcc_loss(score[rows], opinions.mos[rows]) for rows in by_source)
-        if rungs is not None:
-            quality = torch.sigmoid(rungs @ weight.t() + bias)
+        if copies is not None:
+            quality = torch.sigmoid(copies @ weight.t() + bias)
             loss = loss + config.attributes * masked_mse(quality[:, 1:], ladders.targets)
             milder, harsher = quality[:, 0][ladders.pairs.t()]
             loss = loss + config.ranking * ranking_loss(milder, harsher, config.margin)

@@ -56,7 +56,7 @@ def fit_projection(
 
     Args:
         opinions: features n×(views·d), scores and sources.
-        ladders: rungs with features of the same width; without them people's scores are all there is.
+        ladders: copies with features of the same width; without them people's scores are all there is.
         views: of each photo; its embedding is the mean direction of theirs.
         text: the prompts' unit embeddings N×D.
         scoring: how the prompts become a score.
@@ -65,7 +65,7 @@ def fit_projection(
     features = opinions.features.unflatten(1, (views, -1))
     mean, scale = features.mean((0, 1)), 1 / (features.std((0, 1)) + 1e-4)
     standard = ((features - mean) * scale).flatten(1)
-    rungs = ((ladders.features.unflatten(1, (views, -1)) - mean) * scale).flatten(1) if ladders else None
+    copies = ((ladders.features.unflatten(1, (views, -1)) - mean) * scale).flatten(1) if ladders else None
     generator = torch.Generator().manual_seed(config.seed)
     weight = torch.randn(text.shape[1], features.shape[2], generator=generator).mul_(1e-3).requires_grad_(True)
     bias = _between_all(text).requires_grad_(True)
@@ -80,8 +80,8 @@ def fit_projection(
         score = read(standard).score
         loss = (score - opinions.mos).square().mean() + config.l2 * weight.square().sum()
         loss = loss + config.plcc * sum(plcc_loss(score[rows], opinions.mos[rows]) for rows in by_source)
-        if rungs is not None:
-            says = read(rungs)
+        if copies is not None:
+            says = read(copies)
             loss = loss + config.attributes * masked_mse(says.attributes, ladders.targets)
             milder, harsher = says.score[ladders.pairs.t()]
             loss = loss + config.ranking * ranking_loss(milder, harsher, config.margin)

@@ -7,13 +7,14 @@ scores: a probe first, so that the trunk is never pulled about by heads that kno
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from pocketiqa.preprocess import preprocess
 
-from distill.data.degraded_photos import CLEAN, Rung, attribute_targets, render
+from distill.data.degraded_photos import CLEAN, DegradedPhoto, attribute_targets, render
 from distill.data.mos_sets import MosSet, split_by_hash
 from distill.data.training_photos import read_photo
 from distill.heads.frozen_features import FrozenTrunk, opinions_of
@@ -87,39 +88,43 @@ def teacher_scores(teacher: Teacher, mos_set: MosSet, cache: Path) -> torch.Tens
     return read_prompts(embedding, teacher.text().detach(), teacher.config.scoring).score
 
 
-def teacher_lesson(teacher: Teacher, mos_set: MosSet, rungs: list[Rung], features: torch.Tensor, cache: Path) -> Lesson:
+def teacher_lesson(
+    teacher: Teacher, mos_set: MosSet, copies: list[DegradedPhoto], features: torch.Tensor, cache: Path
+) -> Lesson:
     """``prepare_lesson`` with the embeddings of ``teacher``, from ``cache`` where they are there."""
     embedding = [
         _embeddings_of_photos(teacher, mos_set, cache),
-        teacher_embeddings(teacher, rungs, render, f"at most 512, {_SPEC}", cache),
+        teacher_embeddings(teacher, copies, partial(render, spec=INPUT_SPEC), f"at most 512, {_SPEC}", cache),
     ]
-    return prepare_lesson(mos_set, rungs, features, torch.cat(embedding))
+    return prepare_lesson(mos_set, copies, features, torch.cat(embedding))
 
 
-def prepare_lesson(mos_set: MosSet, rungs: list[Rung], features: torch.Tensor, embedding: torch.Tensor) -> Lesson:
-    """Scored photos first, then rungs; a tenth of each is held out, a photo's rungs together.
+def prepare_lesson(
+    mos_set: MosSet, copies: list[DegradedPhoto], features: torch.Tensor, embedding: torch.Tensor
+) -> Lesson:
+    """Scored photos first, then copies; a tenth of each is held out, a photo's copies together.
 
     Args:
         mos_set: photos with people's scores.
-        rungs: of ladders of degradations.
+        copies: of ladders of degradations.
         features: the student's own of all of them at its start, n×d.
         embedding: the teacher's of all of them, n×D of length 1.
     """
     scored = _undegraded(mos_set)
 
     def views(row: int) -> np.ndarray:
-        return _seen(scored[row]) if row < len(scored) else render(rungs[row - len(scored)])
+        return _seen(scored[row]) if row < len(scored) else render(copies[row - len(scored)], INPUT_SPEC)
 
     unknown = np.full((len(scored), len(ATTRIBUTES)), np.nan, dtype=np.float32)
     return Lesson(
-        rungs=[*scored, *rungs],
+        copies=[*scored, *copies],
         views=views,
         features=features,
         embedding=embedding,
-        mos=torch.tensor([*mos_set.mos, *[np.nan] * len(rungs)], dtype=torch.float32),
-        attributes=torch.from_numpy(np.concatenate([unknown, attribute_targets(rungs)])),
-        sources=np.array([*mos_set.sources, *[_LADDERS] * len(rungs)]),
-        held_out=split_by_hash([rung.photo for rung in [*scored, *rungs]], 0.1),
+        mos=torch.tensor([*mos_set.mos, *[np.nan] * len(copies)], dtype=torch.float32),
+        attributes=torch.from_numpy(np.concatenate([unknown, attribute_targets(copies)])),
+        sources=np.array([*mos_set.sources, *[_LADDERS] * len(copies)]),
+        held_out=split_by_hash([copy.photo for copy in [*scored, *copies]], 0.1),
     )
 
 
@@ -133,9 +138,9 @@ def _embeddings_of_photos(teacher: Teacher, mos_set: MosSet, cache: Path) -> tor
         return embed_views(features, projection.weight, projection.bias)
 
 
-def _undegraded(mos_set: MosSet) -> list[Rung]:
-    return [Rung(path, CLEAN, 0, 0) for path in mos_set.paths]
+def _undegraded(mos_set: MosSet) -> list[DegradedPhoto]:
+    return [DegradedPhoto(path, CLEAN, 0, 0) for path in mos_set.paths]
 
 
-def _seen(rung: Rung) -> np.ndarray:
-    return preprocess(read_photo(rung.photo), INPUT_SPEC)
+def _seen(copy: DegradedPhoto) -> np.ndarray:
+    return preprocess(read_photo(copy.photo), INPUT_SPEC)

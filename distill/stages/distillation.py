@@ -8,8 +8,8 @@ which of two photos is better. The projection and every auxiliary head are dropp
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +18,7 @@ from pocketiqa.parity import srcc
 from torch import nn
 from torch.nn.functional import cross_entropy, normalize
 
-from distill.data.degraded_photos import Rung
+from distill.data.degraded_photos import DegradedPhoto
 from distill.degradations import KINDS, LEVELS
 from distill.networks.student import WIDTH, Student, quality_of
 from distill.stages.distillation_losses import (
@@ -83,7 +83,7 @@ class Lesson:
     """Everything stage C knows about n photos, and how to see them.
 
     Attributes:
-        rungs: photo and degradation of each row.
+        copies: photo and degradation of each row.
         views: from a row to the student's input, float32 V×3×H×W in [0, 1].
         features: the student's own at its start, n×d.
         embedding: the teacher's, n×D of length 1.
@@ -93,7 +93,7 @@ class Lesson:
         held_out: mask n; these photos validate and teach nothing.
     """
 
-    rungs: list[Rung]
+    copies: list[DegradedPhoto]
     views: Callable[[int], np.ndarray]
     features: torch.Tensor
     embedding: torch.Tensor
@@ -132,9 +132,9 @@ class DistillationStage(Objective):
             student.trunk.stem.requires_grad_(False)
             student.trunk.stages[: config.frozen_stages].requires_grad_(False)
         # In a list, so that it is no part of what is trained or saved.
-        self._start = [copy.deepcopy(student).requires_grad_(False).eval()]
+        self._start = [deepcopy(student).requires_grad_(False).eval()]
         told = read_prompts(lesson.embedding, text, scoring)
-        self._score = _privileged(lesson.rungs, told) if config.privileged else told.score
+        self._score = _privileged(lesson.copies, told) if config.privileged else told.score
 
     def groups(self) -> list[list[int]]:
         """The training rows of each source."""
@@ -154,7 +154,7 @@ class DistillationStage(Objective):
             "score": self._score[rows],
             "mos": lesson.mos[rows],
             "attributes": lesson.attributes[rows],
-            "kind": torch.tensor([_class_of(lesson.rungs[row], lesson.mos[row]) for row in rows]),
+            "kind": torch.tensor([_class_of(lesson.copies[row], lesson.mos[row]) for row in rows]),
         }
 
     def forward(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -250,11 +250,11 @@ def _agreement(score: torch.Tensor, mos: torch.Tensor) -> torch.Tensor:
     return (score - mos).square().mean() + 0.1 * plcc_loss(score, mos)
 
 
-def _class_of(rung: Rung, mos: torch.Tensor) -> int:
+def _class_of(copy: DegradedPhoto, mos: torch.Tensor) -> int:
     """0 for a pristine photo, else one number a kind and level; -1 where people scored faults that nobody named."""
     if not mos.isnan():
         return -1
-    return 0 if rung.level == 0 else 1 + KINDS.index(rung.kind) * len(LEVELS) + rung.level - 1
+    return 0 if copy.level == 0 else 1 + KINDS.index(copy.kind) * len(LEVELS) + copy.level - 1
 
 
 def _named(logits: torch.Tensor, kind: torch.Tensor) -> torch.Tensor:
@@ -262,17 +262,17 @@ def _named(logits: torch.Tensor, kind: torch.Tensor) -> torch.Tensor:
     return cross_entropy(logits[known], kind[known]) if known.any() else logits.sum() * 0
 
 
-def _privileged(rungs: list[Rung], told: Reading) -> torch.Tensor:
+def _privileged(copies: list[DegradedPhoto], told: Reading) -> torch.Tensor:
     """The teacher's scores, falling from every clean photo along each of its ladders."""
     score = told.score.clone()
     trust = confidence(told.grades).numpy() + 1e-3
-    clean = {rung.photo: row for row, rung in enumerate(rungs) if rung.level == 0}
+    clean = {copy.photo: row for row, copy in enumerate(copies) if copy.level == 0}
     ladders: dict[tuple, list[int]] = {}
-    for row, rung in enumerate(rungs):
-        if rung.level:
-            ladders.setdefault((rung.photo, rung.kind), []).append(row)
+    for row, copy in enumerate(copies):
+        if copy.level:
+            ladders.setdefault((copy.photo, copy.kind), []).append(row)
     for (photo, _), rows in ladders.items():
-        rows.sort(key=lambda row: rungs[row].level)
+        rows.sort(key=lambda row: copies[row].level)
         whole = ([clean[photo]] if photo in clean else []) + rows
         falling = privileged_scores(told.score[whole].numpy(), trust[whole])
         score[rows] = torch.from_numpy(falling[-len(rows) :]).float()

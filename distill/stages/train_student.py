@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from pocketiqa.parity import plcc, srcc
 
-from distill.data.degraded_photos import ladders, pristine_photos, reduced
+from distill.data.degraded_photos import pristine_photos, reduced, severity_ladders
 from distill.data.mos_sets import MOS_SETS, MosSetError, split_by_hash
 from distill.data.smoke_photos import write_smoke_photos
 from distill.data.training_photos import check_photos
@@ -125,13 +125,13 @@ def train_student(config: StudentConfig) -> dict[str, object]:
     student = Student()
     trunk = FrozenTrunk(StudentFeatures())
     opinions = opinions_of(mos_set, trunk, config.cache)
-    rungs = ladders_of(photos, config.kinds_per_photo, config.seed, trunk, config.cache)
+    copies = ladders_of(photos, config.kinds_per_photo, config.seed, trunk, config.cache)
 
     held_out = split_by_hash(mos_set.paths, VALIDATION_SHARE)
     told = None if teacher is None else teacher_scores(teacher, mos_set, config.cache)
     targets = opinions if told is None else opinions.blended(told, config.distil.told)
     taught = targets.take(~held_out)
-    weight, bias = fit_hinges(taught, rungs, fit_heads(taught, rungs, config.heads), config.hinges, config.seed)
+    weight, bias = fit_hinges(taught, copies, fit_heads(taught, copies, config.heads), config.hinges, config.seed)
     student.heads.set_linear(weight, bias)
     figures = validation_figures(opinions, told, held_out, weight, bias)
     distilled, trunk_is_frozen = {}, teacher is None or not config.distil.steps.steps
@@ -140,8 +140,8 @@ def train_student(config: StudentConfig) -> dict[str, object]:
             config.run / "distillation",
             dataclasses.asdict(config.distil) | {"teacher": teacher.fingerprint(), "seed": config.seed},
         )
-        features = torch.cat([opinions.features, rungs.features])
-        shown = ladders(photos, config.kinds_per_photo, config.seed)
+        features = torch.cat([opinions.features, copies.features])
+        shown = severity_ladders(photos, config.kinds_per_photo, config.seed)
         lesson = teacher_lesson(teacher, mos_set, shown, features, config.cache)
         text = teacher.text().detach()
         distilled = distil(student, lesson, text, teacher.config.scoring, folder, config.seed, config.distil)
@@ -159,7 +159,7 @@ def train_student(config: StudentConfig) -> dict[str, object]:
             "photos": int((~held_out).sum()),
             "sha256": mos_set.take(~held_out).digest(),
             "pristine_photos": len(photos),
-            "rungs": len(rungs.targets),
+            "rungs": len(copies.targets),
         },
         "validation": figures,
     }

@@ -167,10 +167,10 @@ def _probe(teacher: Teacher, mos_sets: list[MosSet], photos: list[Path], config:
         torch.cat([one.features for one in sets]), torch.cat([one.mos for one in sets]), np.concatenate(sources)
     )
     held_out = split_by_hash([path for mos_set in mos_sets for path in mos_set.paths], 0.1)
-    rungs = ladders_of(photos, config.kinds_per_photo, config.seed, trunk, config.cache) if photos else None
+    copies = ladders_of(photos, config.kinds_per_photo, config.seed, trunk, config.cache) if photos else None
     fitted = fit_projection(
         opinions.take(~held_out),
-        rungs,
+        copies,
         len(INPUT_SPEC.views),
         teacher.text().detach(),
         config.teacher.scoring,

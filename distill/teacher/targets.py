@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from distill.data.degraded_photos import Rung
+from distill.data.degraded_photos import DegradedPhoto
 from distill.heads.frozen_features import frozen_features
 from distill.teacher.teacher import Teacher
 
@@ -32,20 +32,24 @@ class _EmbeddingOfViews:
 
 
 def teacher_embeddings(
-    teacher: Teacher, rungs: list[Rung], prepare: Callable[[Rung], np.ndarray], view: str, cache: Path
+    teacher: Teacher,
+    copies: list[DegradedPhoto],
+    prepare: Callable[[DegradedPhoto], np.ndarray],
+    view: str,
+    cache: Path,
 ) -> torch.Tensor:
-    """The teacher's unit embeddings n×D of every rung, clean photos being rungs of level 0; from ``cache`` if there.
+    """The teacher's unit embeddings n×D of every copy, clean photos being copies of level 0; from ``cache`` if there.
 
     Args:
         teacher: in evaluation mode.
-        rungs: photos, each with its degradation.
-        prepare: from a rung to float32 V×3×H×W in [0, 1].
+        copies: photos, each with its degradation.
+        prepare: from a copy to float32 V×3×H×W in [0, 1].
         view: what ``prepare`` shows of a photo, in words; part of the key.
         cache: a folder.
     """
-    digests = {photo: hashlib.sha256(photo.read_bytes()).hexdigest() for photo in {rung.photo for rung in rungs}}
-    keys = [f"{digests[rung.photo]}|{view}|{rung.kind}|{rung.level}|{rung.seed}" for rung in rungs]
-    by_key = dict(zip(keys, rungs))
+    digests = {photo: hashlib.sha256(photo.read_bytes()).hexdigest() for photo in {copy.photo for copy in copies}}
+    keys = [f"{digests[copy.photo]}|{view}|{copy.kind}|{copy.level}|{copy.seed}" for copy in copies]
+    by_key = dict(zip(keys, copies))
     stored = frozen_features(
         _EmbeddingOfViews(teacher), list(by_key), lambda key: prepare(by_key[key]), cache, "teacher"
     )

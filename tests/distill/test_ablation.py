@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from distill.data.degraded_photos import CLEAN, Rung
+from distill.data.degraded_photos import CLEAN, DegradedPhoto
 from distill.data.mos_sets import MosSet, MosSetError, split_by_hash
 from distill.experiments import ablation as module
 from distill.experiments.ablation import AblationConfig, falls, measure_ablation, with_interval, without
@@ -25,11 +25,11 @@ def room() -> Room:
     features = torch.cat([view, view + 0.1 * torch.randn(90, 3, generator=generator)], dim=1)
     mos = torch.sigmoid(0.8 * features[:, 0])
     severity = torch.arange(36) % 6
-    rungs = torch.randn(36, 6, generator=generator) * 0.1
-    rungs[:, [0, 3]] = 1 - 0.4 * severity[:, None]
+    copies = torch.randn(36, 6, generator=generator) * 0.1
+    copies[:, [0, 3]] = 1 - 0.4 * severity[:, None]
     pairs = torch.tensor([(row - 1, row) for row in range(36) if severity[row]])
-    ladders = Ladders(rungs, torch.full((36, 6), torch.nan), pairs)
-    return Room(Opinions(features, mos, np.array(["a", "b", "c"] * 30)), lambda: (ladders, rungs[:6]))
+    ladders = Ladders(copies, torch.full((36, 6), torch.nan), pairs)
+    return Room(Opinions(features, mos, np.array(["a", "b", "c"] * 30)), lambda: (ladders, copies[:6]))
 
 
 @pytest.mark.parametrize("name", rows())
@@ -48,9 +48,11 @@ def test_pairs_with_a_held_out_rung_are_dropped_and_the_others_point_at_the_same
 
 
 def test_a_falling_ladder_counts_one_and_a_rising_one_minus_one() -> None:
-    rungs = [Rung(Path("a"), CLEAN, 0, 0)] + [Rung(Path("a"), "jpeg", level, 0) for level in (1, 2, 3)]
-    assert falls(rungs, np.array([0.9, 0.7, 0.5, 0.2])) == pytest.approx(1)
-    assert falls(rungs, np.array([0.2, 0.5, 0.7, 0.9])) == pytest.approx(-1)
+    copies = [DegradedPhoto(Path("a"), CLEAN, 0, 0)] + [
+        DegradedPhoto(Path("a"), "jpeg", level, 0) for level in (1, 2, 3)
+    ]
+    assert falls(copies, np.array([0.9, 0.7, 0.5, 0.2])) == pytest.approx(1)
+    assert falls(copies, np.array([0.2, 0.5, 0.7, 0.9])) == pytest.approx(-1)
 
 
 def test_heads_average_by_their_shares(room: Room) -> None:
@@ -89,13 +91,13 @@ def test_a_set_beyond_has_a_column_that_every_row_is_fitted_to_all_sources_for(
         fitted_to.append(int(use.sum()))
         return lambda features: features[:, 0]
 
-    rungs = 90 * (1 + 2 * 5)
-    of_the_photos = Ladders(torch.zeros(rungs, 6), torch.full((rungs, 6), torch.nan), torch.tensor([(0, 1)]))
+    copies = 90 * (1 + 2 * 5)
+    of_the_photos = Ladders(torch.zeros(copies, 6), torch.full((copies, 6), torch.nan), torch.tensor([(0, 1)]))
     monkeypatch.setattr(module, "read_biq2021", lambda folder, split: known)
     monkeypatch.setattr(module, "pristine_photos", lambda folders: photos)
     monkeypatch.setattr(module, "FrozenTrunk", lambda network: None)
     monkeypatch.setattr(module, "opinions_of", opinions_of)
-    monkeypatch.setattr(module, "falls", lambda rungs, score: 1.0)
+    monkeypatch.setattr(module, "falls", lambda copies, score: 1.0)
     monkeypatch.setattr(module, "ladders_of", lambda *_: of_the_photos)
     monkeypatch.setattr(module, "rows", lambda: {"a row": Row("student", fit)})
     with_beyond = AblationConfig(

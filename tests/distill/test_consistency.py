@@ -25,12 +25,12 @@ def two_photos(tmp_path: Path, photos: dict[str, np.ndarray]) -> list[Path]:
 def levels_as_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
     """Degraded photos are black with their level in the first pixel."""
 
-    def degraded(photo: Image.Image, kind: str, level: int, seed: int) -> np.ndarray:
+    def degraded_pixels(photo: Image.Image, kind: str, level: int, seed: int) -> np.ndarray:
         pixels = np.zeros((*photo.size[::-1], 3), dtype=np.uint8)
         pixels[0, 0] = level
         return pixels
 
-    monkeypatch.setattr(module, "degraded", degraded)
+    monkeypatch.setattr(module, "degraded_pixels", degraded_pixels)
 
 
 def _known(pixels: np.ndarray) -> float:

@@ -9,7 +9,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from distill.data.degraded_photos import CLEAN, Rung, attribute_targets, ladders, pristine_photos, reduced, render
+from distill.data.degraded_photos import (
+    CLEAN,
+    DegradedPhoto,
+    attribute_targets,
+    pristine_photos,
+    reduced,
+    render,
+    severity_ladders,
+)
 from distill.data.mos_sets import MosSetError
 from distill.degradations import DEGRADATIONS, KINDS
 from distill.networks.student import ATTRIBUTES, INPUT_SPEC
@@ -24,20 +32,20 @@ def folder(tmp_path: Path, photos: dict[str, np.ndarray]) -> Path:
 
 
 def test_every_photo_gets_its_clean_rung_and_whole_ladders(folder: Path) -> None:
-    rungs = ladders(pristine_photos([folder]), kinds_per_photo=3, seed=0)
-    assert len(rungs) == 2 * (1 + 3 * 5)
-    assert Counter(rung.level for rung in rungs)[5] == 6
+    copies = severity_ladders(pristine_photos([folder]), kinds_per_photo=3, seed=0)
+    assert len(copies) == 2 * (1 + 3 * 5)
+    assert Counter(copy.level for copy in copies)[5] == 6
 
 
 def test_every_kind_comes_equally_often() -> None:
-    rungs = ladders([Path(f"{number}.png") for number in range(24)], kinds_per_photo=2, seed=0)
-    counts = Counter(rung.kind for rung in rungs if rung.level == 1)
+    copies = severity_ladders([Path(f"{number}.png") for number in range(24)], kinds_per_photo=2, seed=0)
+    counts = Counter(copy.kind for copy in copies if copy.level == 1)
     assert set(counts) == set(KINDS) and set(counts.values()) == {2}
 
 
 def test_a_rung_renders_to_the_students_input_and_a_harder_one_lies_farther_from_the_clean(folder: Path) -> None:
     clean, mild, hard = (
-        render(Rung(folder / "coffee.png", kind, level, 0))
+        render(DegradedPhoto(folder / "coffee.png", kind, level, 0), INPUT_SPEC)
         for kind, level in ((CLEAN, 0), ("white_noise", 1), ("white_noise", 5))
     )
     assert clean.shape == INPUT_SPEC.shape
@@ -51,13 +59,15 @@ def test_a_photo_too_narrow_to_be_degraded_is_named_by_what_checks_it_before_tra
 
 
 def test_a_rung_lowers_the_attribute_that_its_kind_harms_and_no_other() -> None:
-    rungs = [Rung(Path("x"), kind, level, 0) for kind in KINDS for level in (1, 5)] + [Rung(Path("x"), CLEAN, 0, 0)]
-    for rung, row in zip(rungs, attribute_targets(rungs)):
-        harmed = None if rung.kind == CLEAN else DEGRADATIONS[rung.kind].attribute
-        if rung.kind != CLEAN and harmed is None:
+    copies = [DegradedPhoto(Path("x"), kind, level, 0) for kind in KINDS for level in (1, 5)] + [
+        DegradedPhoto(Path("x"), CLEAN, 0, 0)
+    ]
+    for copy, row in zip(copies, attribute_targets(copies)):
+        harmed = None if copy.kind == CLEAN else DEGRADATIONS[copy.kind].attribute
+        if copy.kind != CLEAN and harmed is None:
             assert np.isnan(row).all()
         else:
-            expected = {name: 1 - rung.level / 5 if name == harmed else 1 for name in ATTRIBUTES}
+            expected = {name: 1 - copy.level / 5 if name == harmed else 1 for name in ATTRIBUTES}
             assert dict(zip(ATTRIBUTES, row)) == pytest.approx(expected)
 
 

@@ -1,4 +1,4 @@
-"""What stage C is given: scored photos, then ladders, a photo's rungs always on one side."""
+"""What stage C is given: scored photos, then ladders, a photo's copies always on one side."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from pocketiqa.preprocess import preprocess
 
-from distill.data.degraded_photos import CLEAN, ladders, render
+from distill.data.degraded_photos import CLEAN, render, severity_ladders
 from distill.data.mos_sets import MosSet
 from distill.networks.student import INPUT_SPEC
 from distill.stages.distil_student import prepare_lesson, teacher_lesson, teacher_scores
@@ -29,14 +29,14 @@ def test_scored_photos_come_first_with_their_scores_and_rungs_after_them_with_th
     files: list[Path],
 ) -> None:
     mos_set = MosSet("own", files[:2], np.array([0.2, 0.8]), np.array(["a", "b"]))
-    rungs = ladders(files[2:], kinds_per_photo=1, seed=0)
-    lesson = prepare_lesson(mos_set, rungs, torch.zeros(8, 4), torch.eye(8))
-    assert len(lesson.rungs) == 2 + 6
+    copies = severity_ladders(files[2:], kinds_per_photo=1, seed=0)
+    lesson = prepare_lesson(mos_set, copies, torch.zeros(8, 4), torch.eye(8))
+    assert len(lesson.copies) == 2 + 6
     assert lesson.mos[:2].tolist() == pytest.approx([0.2, 0.8]) and lesson.mos[2:].isnan().all()
     assert lesson.attributes[:2].isnan().all() and lesson.attributes[2].eq(1).all()
-    assert lesson.rungs[0].kind == CLEAN and len(set(lesson.sources)) == 3
+    assert lesson.copies[0].kind == CLEAN and len(set(lesson.sources)) == 3
     assert np.array_equal(lesson.views(0), preprocess(files[0], INPUT_SPEC))
-    assert np.array_equal(lesson.views(7), render(rungs[5]))
+    assert np.array_equal(lesson.views(7), render(copies[5], INPUT_SPEC))
     assert len(set(lesson.held_out[2:])) == 1
 
 
@@ -51,8 +51,8 @@ def test_the_teacher_scores_photos_over_the_views_that_the_student_sees(
             seen = torch.nn.functional.normalize(views.mean(0), dim=0)[None]
             expected = read_prompts(seen, tiny_teacher.text(), tiny_teacher.config.scoring).score.item()
         assert score.item() == pytest.approx(expected, abs=0.01)
-    rungs = ladders(files[:1], 1, seed=0)
-    lesson = teacher_lesson(tiny_teacher, mos_set, rungs, torch.zeros(3 + len(rungs), 4), tmp_path / "cache")
+    copies = severity_ladders(files[:1], 1, seed=0)
+    lesson = teacher_lesson(tiny_teacher, mos_set, copies, torch.zeros(3 + len(copies), 4), tmp_path / "cache")
     assert lesson.embedding.shape == (9, 32)
     assert torch.allclose(lesson.embedding.norm(dim=1), torch.ones(9), atol=1e-5)
     again = read_prompts(lesson.embedding[:3], tiny_teacher.text().detach(), tiny_teacher.config.scoring).score

@@ -48,16 +48,16 @@ def test_ladders_teach_the_order_of_scores_and_which_attribute_a_fault_harms(
 ) -> None:
     """Along 40 ladders feature 9, which no opinion speaks of, falls from 0 to -10."""
     level = torch.arange(240) % 6
-    rungs = torch.randn(40, 20, generator=torch.Generator().manual_seed(2)).repeat_interleave(6, 0)
-    rungs[:, [9, 19]] = -2.0 * level[:, None]
+    copies = torch.randn(40, 20, generator=torch.Generator().manual_seed(2)).repeat_interleave(6, 0)
+    copies[:, [9, 19]] = -2.0 * level[:, None]
     targets = torch.ones(240, len(ATTRIBUTES))
     targets[:, 1] = 1 - level / 5
     pairs = torch.tensor([(row - 1, row) for row in range(240) if level[row]])
-    ladders = Ladders(rungs, targets, pairs)
+    ladders = Ladders(copies, targets, pairs)
 
     def along(taught: Ladders | None) -> Reading:
         linear = fit_projection(opinions, taught, 2, text, "both", ProjectionConfig(l2=1e-3))
-        return read(rungs, linear, text, "both")
+        return read(copies, linear, text, "both")
 
     before, after = along(None), along(ladders)
 

@@ -29,10 +29,10 @@ def ladders() -> Ladders:
     """Half of them move feature 7 up and half move it down: no linear score falls along both."""
     levels = torch.arange(240) % 6
     of_ladder = torch.arange(240) // 6
-    rungs = torch.randn(40, 12, generator=torch.Generator().manual_seed(1)).repeat_interleave(6, 0) * 2 + 1
-    rungs[:, 7] += torch.where(of_ladder % 2 == 0, 3.0, -3.0) * levels
+    copies = torch.randn(40, 12, generator=torch.Generator().manual_seed(1)).repeat_interleave(6, 0) * 2 + 1
+    copies[:, 7] += torch.where(of_ladder % 2 == 0, 3.0, -3.0) * levels
     pairs = torch.tensor([(row - 1, row) for row in range(240) if levels[row]])
-    return Ladders(rungs, torch.full((240, 6), torch.nan), pairs)
+    return Ladders(copies, torch.full((240, 6), torch.nan), pairs)
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from distill.data.degraded_photos import CLEAN, Rung, attribute_targets
+from distill.data.degraded_photos import CLEAN, DegradedPhoto, attribute_targets
 from distill.degradations import degrade
 from distill.networks.student import Student
 from distill.stages.distillation import DistillationConfig, DistillationStage, Lesson
@@ -22,17 +22,17 @@ TOWARDS_THE_START = "keep_features"  # zero, and without a gradient, until the t
 
 
 @pytest.fixture(scope="module")
-def rungs() -> list[Rung]:
-    scored = [Rung(Path(f"scored {number}"), CLEAN, 0, 0) for number in range(4)]
-    ladder = [Rung(Path("pristine"), "gaussian_blur", level, 0) for level in (1, 3, 5)]
-    return [*scored, Rung(Path("pristine"), CLEAN, 0, 0), *ladder]
+def copies() -> list[DegradedPhoto]:
+    scored = [DegradedPhoto(Path(f"scored {number}"), CLEAN, 0, 0) for number in range(4)]
+    ladder = [DegradedPhoto(Path("pristine"), "gaussian_blur", level, 0) for level in (1, 3, 5)]
+    return [*scored, DegradedPhoto(Path("pristine"), CLEAN, 0, 0), *ladder]
 
 
 @pytest.fixture(scope="module")
-def lesson(rungs: list[Rung], photos: dict[str, np.ndarray]) -> Lesson:
+def lesson(copies: list[DegradedPhoto], photos: dict[str, np.ndarray]) -> Lesson:
     picture = torch.from_numpy(photos["chelsea"][60:124, 120:184].copy()).permute(2, 0, 1)[None].float() / 255
     images = [picture.roll(8 * row, -1) for row in range(4)] + [
-        degrade(picture, rung.kind, rung.level, 0) if rung.level else picture for rung in rungs[4:]
+        degrade(picture, copy.kind, copy.level, 0) if copy.level else picture for copy in copies[4:]
     ]
 
     def views(row: int) -> np.ndarray:
@@ -41,10 +41,10 @@ def lesson(rungs: list[Rung], photos: dict[str, np.ndarray]) -> Lesson:
     with torch.no_grad():
         features = torch.stack([Student().eval().features(torch.from_numpy(views(row))).flatten() for row in range(8)])
     generator = torch.Generator().manual_seed(0)
-    attributes = torch.from_numpy(attribute_targets(rungs))
+    attributes = torch.from_numpy(attribute_targets(copies))
     attributes[:4] = torch.nan
     return Lesson(
-        rungs=rungs,
+        copies=copies,
         views=views,
         features=features,
         embedding=torch.nn.functional.normalize(torch.randn(8, 32, generator=generator), dim=1),

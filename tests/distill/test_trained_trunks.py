@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from distill.data.degraded_photos import attribute_targets, ladders
+from distill.data.degraded_photos import attribute_targets, severity_ladders
 from distill.data.mos_sets import MosSet
 from distill.experiments.fold import Fold, Photos
 from distill.experiments.trained_trunks import (
@@ -64,16 +64,16 @@ def all_photos(config: TrainedTrunksConfig, photos: dict[str, np.ndarray]) -> Ph
         path.parent.mkdir(exist_ok=True)
         Image.fromarray(photos["coffee"][40 * number : 40 * number + 128, :160]).save(path)
     mos_set = MosSet("own", paths, np.linspace(0.1, 0.9, 12), SOURCES)
-    rungs = ladders(pristine, 1, seed=0)
+    copies = severity_ladders(pristine, 1, seed=0)
     generator = torch.Generator().manual_seed(0)
-    pairs = torch.tensor([(row - 1, row) for row, rung in enumerate(rungs) if rung.level])
-    targets = torch.from_numpy(attribute_targets(rungs))
+    pairs = torch.tensor([(row - 1, row) for row, copy in enumerate(copies) if copy.level])
+    targets = torch.from_numpy(attribute_targets(copies))
     features = {}
     for trunk, width in WIDTHS.items():
-        scored, of_rungs = (torch.rand(count, width, generator=generator) for count in (12, len(rungs)))
+        scored, of_rungs = (torch.rand(count, width, generator=generator) for count in (12, len(copies)))
         mos = torch.tensor(mos_set.mos, dtype=torch.float32)
         features[trunk] = Opinions(scored, mos, SOURCES), Ladders(of_rungs, targets, pairs)
-    return Photos(mos_set, rungs, np.array([rung.photo in pristine[2:] for rung in rungs]), features)
+    return Photos(mos_set, copies, np.array([copy.photo in pristine[2:] for copy in copies]), features)
 
 
 @pytest.fixture(scope="module")
@@ -85,8 +85,8 @@ def fold(all_photos: Photos) -> Fold:
 def test_a_fold_learns_nothing_of_its_source_and_ranks_nothing_else(fold: Fold) -> None:
     assert "b" not in fold.seen.sources and set(fold.ranked.sources) == {"b"} and len(fold.ranked) == 3
     assert "b" not in fold.lesson.sources and not fold.lesson.held_out.any()
-    assert len(fold.lesson.rungs) == len(fold.seen) + len(fold.rungs) == len(fold.lesson.features)
-    learnt, judged = ({rung.photo for rung in rungs} for rungs in (fold.rungs, fold.judged))
+    assert len(fold.lesson.copies) == len(fold.seen) + len(fold.copies) == len(fold.lesson.features)
+    learnt, judged = ({copy.photo for copy in copies} for copies in (fold.copies, fold.judged))
     assert len(learnt) == 2 and not learnt & judged
     assert {photo.name for photo in judged} == {"pristine 2.png"}, "the first by name, whatever folder it lies in"
 
