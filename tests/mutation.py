@@ -2,7 +2,7 @@
 
     uv run python -m tests.mutation [--work runs/mutation] [--module parity]
 
-Lays the package and its tests out as mutmut wants them, with the tests' tiny bundle made once, and runs mutmut in the
+Lays the package and its tests out as mutmut wants them, with the tests' tiny bundles made once, and runs mutmut in the
 SDK's own environment, without torch. It prints the mutants by module and writes every survivor's change to
 ``survivors.diff``. Stopped, it goes on from where it was; ``--again`` tries earlier survivors on tests that are newer.
 
@@ -16,6 +16,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -49,7 +50,7 @@ def main() -> None:
     parser.add_argument("--python", help="an interpreter with pocketiqa, pytest, hypothesis and mutmut")
     options = parser.parse_args()
     lay_out(options.work)
-    environment = os.environ | {"POCKETIQA_TINY_BUNDLE": str((options.work / "tiny").resolve())}
+    environment = os.environ | {"POCKETIQA_TINY_BUNDLES": str((options.work / "bundles").resolve())}
 
     def mutmut(*arguments: str, **settings: object) -> subprocess.CompletedProcess:
         return subprocess.run(
@@ -88,12 +89,11 @@ def lay_out(work: Path) -> None:
     shutil.copytree(CHECKOUT / inputs, work / inputs, dirs_exist_ok=True)
     (work / "setup.cfg").write_text(_SETTINGS)
     (work / "pytest.ini").write_text(_PYTEST)
-    if not (work / "tiny").is_dir():
-        from tests.conftest import packaged_photos, write_tiny_bundle
-
+    if not (work / "bundles").is_dir():
         with tempfile.TemporaryDirectory(dir=work) as folder:
-            write_tiny_bundle(Path(folder) / "tiny", packaged_photos())
-            (Path(folder) / "tiny").rename(work / "tiny")
+            bundles = Path(folder) / "bundles"
+            subprocess.run([sys.executable, "-m", "tests.tiny_bundles", str(bundles)], cwd=CHECKOUT, check=True)
+            bundles.rename(work / "bundles")
 
 
 def read_states(lines: str) -> dict[str, str]:

@@ -6,21 +6,20 @@ A manifest may be a stranger's file, so every field is checked and every mistake
 from __future__ import annotations
 
 import json
-import math
 import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from pocketiqa.errors import BundleError
 from pocketiqa.files import atomic_file, checked_relative, files_under, sha256_of
+from pocketiqa.json_fields import get_field, parse_object, plain_word
 from pocketiqa.preprocess import PreprocessSpec
 from pocketiqa.promises import ANY_NETWORK, Promise
 
 SCHEMA_VERSION = 1
 MAX_MANIFEST_BYTES = 4 * 1024**2
 MAX_FILE_BYTES = 256 * 1024**2  # a file is read whole to be checked
-_KIND = {str: "a string", int: "an integer", dict: "an object", list: "a list", bool: "true or false"}
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,8 @@ class Manifest:
     Attributes:
         name, version: of the student.
         input: how a photo becomes the input tensor.
-        outputs: ``score``, ``attributes`` (with ``names``), ``map`` (with ``shape`` [h, w]); their ranges.
+        outputs: ``score``; where the network has them, ``attributes`` (with ``names``) and ``map`` (with ``shape``
+            [h, w]); their ranges.
         files: every file of the bundle but the manifest, by relative POSIX path; those inside an
             ``.mlpackage`` one by one.
         variants: artifacts by name: ``int8``, ``fp32``, ``coreml_fp16``, ``coreml_w8a8``.
@@ -86,8 +86,18 @@ class Manifest:
 
     @property
     def attribute_names(self) -> tuple[str, ...]:
-        """Of the quality vector's entries after the score."""
-        return tuple(self.outputs["attributes"]["names"])
+        """Of the quality vector's entries after the score; none for a network that gives a score alone."""
+        return tuple(self.outputs.get("attributes", {}).get("names", ()))
+
+    @property
+    def map_shape(self) -> tuple[int, int] | None:
+        """(h, w) of the map of local quality; None for a network without."""
+        return tuple(self.outputs["map"]["shape"]) if "map" in self.outputs else None
+
+    @property
+    def output_shapes(self) -> list[list[int]]:
+        """Of a program's outputs, in order: the quality vector, then the map if there is one."""
+        return [[1, 1 + len(self.attribute_names)], *([[1, *self.map_shape]] if self.map_shape else [])]
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready; ``from_dict`` reads it back."""
@@ -127,18 +137,12 @@ class Manifest:
         """Raises BundleError when the bytes are no manifest of schema version 1."""
         if len(encoded) > MAX_MANIFEST_BYTES:
             raise BundleError(f"manifest.json is over the limit of {MAX_MANIFEST_BYTES} bytes")
-        try:
-            values = json.loads(encoded, parse_constant=_refuse_constant, parse_float=_finite)
-        except (ValueError, RecursionError) as error:
-            raise BundleError(f"manifest.json is not JSON: {error}") from None
-        if not isinstance(values, dict):
-            raise BundleError("manifest.json holds no object; it must be {…}")
-        return cls.from_dict(values)
+        return cls.from_dict(parse_object(encoded, "manifest.json"))
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Manifest:
         """Raises BundleError for the first field that is missing, of a wrong type or against the contract."""
-        version = _get(values, "schema_version", int)
+        version = get_field(values, "schema_version", int)
         if version != SCHEMA_VERSION:
             raise BundleError(
                 f"manifest.json has schema_version {version}; this pocketiqa reads {SCHEMA_VERSION}: "
@@ -149,21 +153,21 @@ class Manifest:
             "calibration": {}, "parity": [], "notes": [],
         }  # fmt: skip
         manifest = cls(
-            name=_plain(_get(values, "name", str), "name"),
-            version=_plain(_get(values, "version", str), "version"),
-            input=PreprocessSpec.from_dict(_get(values, "input", dict)),
-            outputs=_outputs(_get(values, "outputs", dict)),
+            name=plain_word(get_field(values, "name", str), "name"),
+            version=plain_word(get_field(values, "version", str), "version"),
+            input=PreprocessSpec.from_dict(get_field(values, "input", dict)),
+            outputs=_outputs(get_field(values, "outputs", dict)),
             files={
                 checked_relative(path): _file_entry(entry, f"files[{path!r}]")
-                for path, entry in _get(values, "files", dict).items()
+                for path, entry in get_field(values, "files", dict).items()
             },
             variants={
-                _plain(name, "a name of variants"): _variant(entry, f"variants[{name!r}]")
-                for name, entry in _get(values, "variants", dict).items()
+                plain_word(name, "a name of variants"): _variant(entry, f"variants[{name!r}]")
+                for name, entry in get_field(values, "variants", dict).items()
             },
-            golden=_get(values, "golden", dict, default={}),
+            golden=get_field(values, "golden", dict, default={}),
             promise=Promise.from_dict(values["promise"]) if "promise" in values else ANY_NETWORK,
-            **{key: _get(values, key, type(value), default=value) for key, value in defaults.items()},
+            **{key: get_field(values, key, type(value), default=value) for key, value in defaults.items()},
         )
         _check_golden(manifest)
         return manifest
@@ -174,61 +178,38 @@ def entries_of(root: Path, prefix: str = "", **what: Any) -> dict[str, FileEntry
     return {f"{prefix}{path}": FileEntry.of(file, **what) for path, file in files_under(root).items()}
 
 
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no finite number")
-
-
-def _finite(digits: str) -> float:
-    value = float(digits)
-    return value if math.isfinite(value) else _refuse_constant(digits)
-
-
-def _get(values: Any, name: str, kind: type, where: str = "manifest.json", default: Any = None) -> Any:
-    if not isinstance(values, dict):
-        raise BundleError(f"{where} is {type(values).__name__}; it must be an object")
-    if name not in values and default is not None:
-        return default
-    if name not in values:
-        raise BundleError(f"{where} lacks {name!r}")
-    value = values[name]
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise BundleError(f"{where} has {name!r} of type {type(value).__name__}; it must be {_KIND[kind]}")
-    return value
-
-
-def _plain(text: str, where: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}", text):
-        raise BundleError(f"{where} is {text!r}; it must be letters, digits and . _ + - only")
-    return text
-
-
 def _file_entry(entry: Any, where: str) -> FileEntry:
-    size, digest = _get(entry, "bytes", int, where), _get(entry, "sha256", str, where)
+    size, digest = get_field(entry, "bytes", int, where), get_field(entry, "sha256", str, where)
     if not 0 <= size <= MAX_FILE_BYTES or not re.fullmatch("[0-9a-f]{64}", digest):
         raise BundleError(
             f"{where} needs bytes of 0 to {MAX_FILE_BYTES} and a sha256 of 64 lower-case hexadecimal digits"
         )
     optional = {"variant": str, "backend": str, "delegation": dict}
     return FileEntry(
-        size, digest, **{key: _get(entry, key, kind, where) for key, kind in optional.items() if key in entry}
+        size, digest, **{key: get_field(entry, key, kind, where) for key, kind in optional.items() if key in entry}
     )
 
 
 def _variant(entry: Any, where: str) -> Variant:
-    return Variant(checked_relative(_get(entry, "path", str, where)), _get(entry, "backend", str, where))
+    return Variant(checked_relative(get_field(entry, "path", str, where)), get_field(entry, "backend", str, where))
 
 
 def _outputs(outputs: dict[str, Any]) -> dict[str, Any]:
-    _get(outputs, "score", dict, "outputs")
-    names = _get(_get(outputs, "attributes", dict, "outputs"), "names", list, "outputs.attributes")
+    get_field(outputs, "score", dict, "outputs")
+    attributes = get_field(outputs, "attributes", dict, "outputs", default={})
+    names = get_field(attributes, "names", list, "outputs.attributes", default=[])
     for name in names:
         if not isinstance(name, str):
             raise BundleError(f"outputs.attributes.names has {name!r}; it must be a string")
-        _plain(name, "a name of outputs.attributes.names")
+        plain_word(name, "a name of outputs.attributes.names")
     if len(set(names)) != len(names):
         raise BundleError("outputs.attributes.names has a name twice")
     if taken := set(names) & {"path", "score", "error"}:
         raise BundleError(f"outputs.attributes.names may not contain {sorted(taken)}: they are columns already")
+    if "map" in outputs:
+        shape = get_field(get_field(outputs, "map", dict, "outputs"), "shape", list, "outputs.map")
+        if len(shape) != 2 or not all(type(side) is int and side >= 1 for side in shape):
+            raise BundleError(f"outputs.map.shape is {shape!r:.100}; it must be [h, w], integers of 1 or more")
     return outputs
 
 
@@ -238,8 +219,8 @@ def _check_golden(manifest: Manifest) -> None:
         where = f"golden[{path!r}]"
         if path not in manifest.files:
             raise BundleError(f"{where} is not among files; list it there with its sha256")
-        for variant in _get(manifest.golden, path, dict):
-            values = _get(expected, variant, list, where)
+        for variant in get_field(manifest.golden, path, dict):
+            values = get_field(expected, variant, list, where)
             if len(values) != length or not all(type(v) in (int, float) and 0 <= v <= 1 for v in values):
                 raise BundleError(
                     f"{where}[{variant!r}] must hold {length} numbers in [0, 1]: score, then the attributes"

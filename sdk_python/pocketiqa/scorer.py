@@ -140,11 +140,11 @@ class Scorer:
             )
         program = load_program(self.bundle.read_variant(self.variant), threads, runtime)
         wanted_input = [{"shape": list(manifest.input.shape), "dtype": "float32"}]
-        wanted_quality = {"shape": [1, 1 + len(self.attribute_names)], "dtype": "float32"}
-        if program.inputs != wanted_input or program.outputs[:1] != [wanted_quality]:
+        wanted_outputs = [{"shape": shape, "dtype": "float32"} for shape in manifest.output_shapes]
+        if program.inputs != wanted_input or program.outputs != wanted_outputs:
             raise BundleError(
-                f"the program of {self.variant!r} takes {program.inputs} and gives {program.outputs[:1]}, "
-                f"the manifest says {wanted_input} and {[wanted_quality]}: build the bundle anew"
+                f"the program of {self.variant!r} takes {program.inputs} and gives {program.outputs}, "
+                f"the manifest says {wanted_input} and {wanted_outputs}: build the bundle anew"
             )
         embedded = program.metadata().get("input")
         if embedded is not None and PreprocessSpec.from_dict(embedded) != manifest.input:
