@@ -14,8 +14,8 @@ from PIL import Image, ImageChops
 from pocketiqa.bundle import DEFAULT_BUNDLE, Bundle
 from pocketiqa.check_input import InputCheck, check_input, read_tensor
 from pocketiqa.cli import main
-from pocketiqa.errors import BundleError
-from pocketiqa.preprocess import preprocess
+from pocketiqa.errors import BundleError, PhotoError
+from pocketiqa.preprocess import PreprocessSpec, preprocess
 
 WALL = Path(__file__).parents[2] / "mobile_export" / "golden" / "inputs" / "wall.jpg"
 pytestmark = pytest.mark.skipif(not DEFAULT_BUNDLE.is_dir(), reason="this checkout carries no default bundle")
@@ -63,6 +63,29 @@ def test_a_right_tensor_is_right_and_its_photo_is_found(bundle: Bundle, golden: 
     check = check_input(bundle, golden)
     assert check.mistakes == [] and check.photo == "golden/coffee-noisy.jpg"
     assert check.max_abs == 0 and str(check).startswith("right")
+
+
+@pytest.mark.parametrize(("height", "width"), [(224, 224), (48, 80), (17, 9), (8, 8), (1, 300)])
+@pytest.mark.parametrize("view", ["whole", "detail"])
+def test_an_input_of_one_view_and_any_size_is_told_from_a_wrong_one(
+    bundle: Bundle, height: int, width: int, view: str
+) -> None:
+    spec = PreprocessSpec(height, width, views=(view,))
+    one = dataclasses.replace(bundle, manifest=dataclasses.replace(bundle.manifest, input=spec))
+    tensor = preprocess(WALL, spec)
+    assert check_input(one, tensor, WALL).mistakes == []
+    assert "BGR" in only_mistake(check_input(one, tensor[:, ::-1], WALL))
+    spotted = tensor.copy()
+    spotted[..., : max(1, height // 16), : max(1, width // 16)] += 0.1
+    assert only_mistake(check_input(one, spotted, WALL)).startswith(f"view {view}")
+
+
+def test_a_photo_of_the_bundle_that_is_none_is_named(bundle: Bundle) -> None:
+    name = next(iter(bundle.manifest.variants.values())).path
+    golden = {name: {"int8": [0.5] * 7}}
+    other = dataclasses.replace(bundle, manifest=dataclasses.replace(bundle.manifest, golden=golden))
+    with pytest.raises(PhotoError, match=rf"{name}: .*no picture"):
+        check_input(other, np.zeros(bundle.manifest.input.shape, np.float32))
 
 
 def test_a_level_of_rounding_is_no_mistake(bundle: Bundle, right: np.ndarray) -> None:
