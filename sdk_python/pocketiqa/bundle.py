@@ -16,7 +16,7 @@ from pathlib import Path
 
 from pocketiqa.archive import is_archive, member_names, read_member
 from pocketiqa.errors import BundleError
-from pocketiqa.files import atomic_directory, confined, files_under, sha256_of
+from pocketiqa.files import atomic_directory, confined, files_under, read_regular_file, sha256_of
 from pocketiqa.manifest import MAX_MANIFEST_BYTES, FileEntry, Manifest, Variant, entries_of
 
 __all__ = ["Bundle", "FileEntry", "Manifest", "Variant", "atomic_directory", "entries_of", "sha256_of"]
@@ -170,11 +170,4 @@ def _read_manifest(root: Path, packed: frozenset[str] | None) -> bytes:
     """At most one byte over the limit of a manifest, which ``Manifest.from_json`` then refuses."""
     if packed is not None:
         return read_member(root, MANIFEST, MAX_MANIFEST_BYTES + 1)
-    path = root / MANIFEST
-    if not os.path.isfile(path):
-        raise BundleError(f"{root} has no readable {MANIFEST}: it is missing, or no regular file")
-    try:
-        with open(path, "rb") as file:
-            return file.read(MAX_MANIFEST_BYTES + 1)
-    except OSError as error:
-        raise BundleError(f"{root} has no readable {MANIFEST}: {error.strerror}") from None
+    return read_regular_file(root / MANIFEST, MAX_MANIFEST_BYTES + 1, f"{root} has no readable {MANIFEST}")

@@ -22,6 +22,23 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def read_regular_file(path: Path, most: int, complaint: str | None = None) -> bytes:
+    """A file's bytes, or the first ``most`` of them where it holds more.
+
+    Raises:
+        BundleError: it is missing, no regular file (a device or a FIFO would never end), or cannot be read;
+            ``complaint``, else that the path cannot be read, begins the message.
+    """
+    complaint = complaint or f"{path} cannot be read"
+    if not os.path.isfile(path):
+        raise BundleError(f"{complaint}: it is missing, or no regular file")
+    try:
+        with open(path, "rb") as file:
+            return file.read(most)
+    except OSError as error:
+        raise BundleError(f"{complaint}: {error.strerror}") from None
+
+
 def files_under(root: Path) -> dict[str, Path]:
     """Every regular file below ``root``, by its POSIX path relative to it, sorted. Directories' own names are
     no content: an ``.mlpackage`` is the files inside it."""

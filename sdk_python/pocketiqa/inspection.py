@@ -8,7 +8,7 @@ from typing import Any
 
 from pocketiqa.bundle import Bundle
 from pocketiqa.errors import PocketiqaError, one_line
-from pocketiqa.runtime import installed_runtimes, load_program, read_program
+from pocketiqa.runtime import Program, installed_runtimes, load_program, read_program
 from pocketiqa.scorer import Scorer
 
 
@@ -40,8 +40,8 @@ def inspect_bundle(path: Path) -> dict[str, Any]:
         }
         if variant.backend == "xnnpack" and bundle.has(name):
             try:
-                Scorer(bundle, name)  # refuses a program that does not fit its manifest
-                described |= describe_program(bundle.read_variant(name))
+                # A Scorer refuses a program that does not fit its manifest.
+                described |= describe_program(Scorer(bundle, name).program)
             except PocketiqaError as error:
                 problems.append(f"{name}: {one_line(error)}")
     return {
@@ -74,16 +74,15 @@ def inspect_program(path: Path) -> dict[str, Any]:
         "path": str(path),
         "bytes": len(content),
         "sha256": hashlib.sha256(content).hexdigest(),
-        **describe_program(content),
+        **describe_program(load_program(content)),
         "delegation": "recorded in the bundle's manifest only",
         "runtimes": installed_runtimes(),
         "problems": [],
     }
 
 
-def describe_program(content: bytes) -> dict[str, Any]:
+def describe_program(program: Program) -> dict[str, Any]:
     """What a runtime says of a ``.pte``: inputs, outputs, methods, metadata, and which runtime was asked."""
-    program = load_program(content)
     return {
         "inputs": program.inputs,
         "outputs": program.outputs,

@@ -5,6 +5,7 @@ A manifest may be a stranger's file, so every field is checked and every mistake
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from dataclasses import asdict, dataclass, field
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pocketiqa.errors import BundleError
-from pocketiqa.files import atomic_file, checked_relative, files_under, sha256_of
+from pocketiqa.files import atomic_file, checked_relative, files_under
 from pocketiqa.json_fields import get_field, parse_object, plain_word
 from pocketiqa.preprocess import PreprocessSpec
 from pocketiqa.promises import ANY_NETWORK, Promise
@@ -38,7 +39,9 @@ class FileEntry:
     @classmethod
     def of(cls, path: Path, **what: Any) -> FileEntry:
         """The entry of an existing file; ``what`` gives ``variant``, ``backend`` and ``delegation``."""
-        return cls(path.stat().st_size, sha256_of(path), **what)
+        with open(path, "rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            return cls(file.tell(), digest, **what)
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from pocketiqa.errors import BundleError, RuntimeUnavailable, one_line
+from pocketiqa.files import read_regular_file
 from pocketiqa.manifest import MAX_FILE_BYTES
 from pocketiqa.threadpool import LOCK, PROGRAMS, ThreadPool, set_threads, survive_fork
 
@@ -197,13 +198,7 @@ def load_program(
 
 def read_program(path: Path) -> bytes:
     """A program file's bytes; raises BundleError when it cannot be read, or is over 256 MiB."""
-    if not os.path.isfile(path):
-        raise BundleError(f"{path} cannot be read: it is missing, or no regular file")
-    try:
-        with open(path, "rb") as file:
-            content = file.read(MAX_FILE_BYTES + 1)
-    except OSError as error:
-        raise BundleError(f"{path} cannot be read: {error.strerror}") from None
+    content = read_regular_file(path, MAX_FILE_BYTES + 1)
     if len(content) > MAX_FILE_BYTES:
         raise BundleError(f"{path} is over the limit of {MAX_FILE_BYTES} bytes for a program")
     return content

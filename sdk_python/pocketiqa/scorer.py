@@ -64,6 +64,9 @@ class Scorer:
         limits: what a photo may cost before it is refused.
         runtime: package name of the runtime to use; see ``pocketiqa.runtime``.
 
+    Attributes:
+        program: the loaded program, of the bytes that were compared with the manifest.
+
     Raises:
         BundleError: no such bundle or variant, or a file that is not what its hash promises.
         RuntimeUnavailable: no runtime is installed, or it cannot load the program.
@@ -82,12 +85,12 @@ class Scorer:
         self.variant = variant
         self.limits = limits or PhotoLimits()
         self._arguments = (threads, runtime)
-        self._program = self._load(threads, runtime)
+        self.program = self._load(threads, runtime)
 
     @property
     def runtime_name(self) -> str:
         """Which runtime scores, e.g. ``executorch-numpy-runtime 1.4.0``."""
-        return self._program.runtime_name
+        return self.program.runtime_name
 
     @property
     def attribute_names(self) -> tuple[str, ...]:
@@ -103,7 +106,7 @@ class Scorer:
             RuntimeUnavailable: the program failed.
         """
         x = preprocess(photo, self.bundle.manifest.input, self.limits)
-        quality, *maps = self._program.run(x)
+        quality, *maps = self.program.run(x)
         if not np.isfinite(quality).all():
             raise RuntimeUnavailable(f"{self.runtime_name} gave a score that is no number; verify the bundle")
         score, *attributes = (float(value) for value in quality[0])
@@ -124,11 +127,11 @@ class Scorer:
                 yield Result(_path_of(photo), None, {}, None, self.runtime_name, one_line(error))
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "_program"}
+        return {name: value for name, value in vars(self).items() if name != "program"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
-        self._program = self._load(*self._arguments)
+        self.program = self._load(*self._arguments)
 
     def _load(self, threads: int | None, runtime: str | None) -> Program:
         manifest = self.bundle.manifest
