@@ -1,0 +1,56 @@
+"""The site's pages are the checkout's Markdown files, where they lie; what they link to goes with them.
+
+mkdocs reads one folder. This hook adds every Markdown file of the root and of the rooms under its own path, so that a
+relative link means the same on a forge and in the site. The folder `.docs` holds what only the site needs.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+ROOT = Path(__file__).parents[1]
+ROOMS = ("sdk_python", "distill", "quantize", "mobile_export", "benchmarks", "tests")
+MERMAID = "assets/mermaid.js"
+_LINK = re.compile(r"""(?P<before>\]\(|(?:src|href)=")(?P<target>[^)#"\s:]+)(?P<after>[^)"]*[)"])""")
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the pages, the files that they show or link to, and the script that draws diagrams."""
+    pages = [*ROOT.glob("*.md"), *(page for room in ROOMS for page in (ROOT / room).rglob("*.md"))]
+    wanted = set(pages)
+    for page in pages:
+        targets = (page.parent / match["target"] for match in _LINK.finditer(page.read_text()))
+        wanted |= {target.resolve() for target in targets if target.is_file()}
+    for path in sorted(wanted):
+        name = path.relative_to(ROOT).as_posix()
+        files.append(File.generated(config, name, abs_src_path=str(path)))
+    (package,) = importlib.util.find_spec("mermaidx").submodule_search_locations
+    files.append(File.generated(config, MERMAID, abs_src_path=f"{package}/assets/mermaid.js"))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """A link to a folder leads to its README, or is left out where a folder has none: a site lists no folders."""
+    here = (ROOT / page.file.src_uri).parent
+
+    def of_a_folder(match: re.Match[str]) -> str:
+        if not (here / match["target"]).is_dir():
+            return match[0]
+        readme = f"{match['target'].rstrip('/')}/README.md"
+        return f"{match['before']}{readme}{match['after']}" if (here / readme).is_file() else "]"
+
+    return _LINK.sub(of_a_folder, markdown)
+
+
+def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
+    """A page with a diagram loads mermaid from the site itself; the theme would take it from elsewhere."""
+    if 'class="mermaid"' not in output:
+        return output
+    up = "../" * page.url.count("/")
+    return output.replace("</head>", f'<script src="{up}{MERMAID}"></script></head>', 1)
