@@ -6,14 +6,14 @@ import ImageIO
 // constants: generated from manifest.json by `python -m mobile_export.integration`
 let height = 320
 let width = 320
-let views = ["whole", "detail"]
+let views: [String] = ["whole", "detail"]
 let detailShortSide = 1024.0
 let cubicA = -0.5
-let attributes = ["sharpness", "noise", "exposure", "contrast", "colour", "compression"]
+let attributes: [String] = ["sharpness", "noise", "exposure", "contrast", "colour", "compression"]
 let goldenBound = 0.01
 // end of constants
 
-struct Quality { let score: Float; let attributes: [String: Float]; let map: MLMultiArray }
+struct Quality { let score: Float; let attributes: [String: Float]; let map: MLMultiArray? }  // some give no map
 
 enum PocketIqaError: Error { case unreadable(URL), golden(String) }
 /// Pixels as planes R, G, B of height × width bytes.
@@ -56,7 +56,7 @@ final class PocketIqa {
         let quality = outputs.featureValue(for: "quality")!.multiArrayValue!
         let named = attributes.enumerated().map { ($1, quality[$0 + 1].floatValue) }
         return Quality(score: quality[0].floatValue, attributes: Dictionary(uniqueKeysWithValues: named),
-                       map: outputs.featureValue(for: "map")!.multiArrayValue!)
+                       map: outputs.featureValue(for: "map")?.multiArrayValue)
     }
 
     /// Upright and in sRGB; ImageIO applies the EXIF orientation, the drawing the colour profile.

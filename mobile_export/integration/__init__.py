@@ -13,7 +13,9 @@ from pocketiqa.manifest import Manifest
 from pocketiqa.promises import GOLDEN
 
 FOLDER = Path(__file__).parent
-FILES = ("PocketIqa.kt", "PocketIqa.swift")
+# The files that hold the constants; PocketIqa.kt, which needs Android, uses those of Preprocessing.kt.
+WITH_CONSTANTS = ("Preprocessing.kt", "PocketIqa.swift")
+FILES = ("PocketIqa.kt", *WITH_CONSTANTS)
 _BEGIN, _END = "// constants: ", "// end of constants"
 # Pillow's bicubic kernel; the other filters that a manifest may name are not written in these files.
 _CUBIC_A = -0.5
@@ -33,10 +35,10 @@ def constants(manifest: Manifest, language: str) -> list[str]:
         values = {
             "height": spec.height,
             "width": spec.width,
-            "views": views,
+            "views: [String]": views,
             "detailShortSide": float(spec.detail_short_side),
             "cubicA": _CUBIC_A,
-            "attributes": attributes,
+            "attributes: [String]": attributes,
             "goldenBound": GOLDEN["int8"],
         }
         return [f"let {name} = {value}" for name, value in values.items()]
@@ -50,7 +52,7 @@ def constants(manifest: Manifest, language: str) -> list[str]:
     lists = {"VIEWS": views, "ATTRIBUTES": attributes}
     return [
         *(f"const val {name} = {value}" for name, value in values.items()),
-        *(f"val {name} = listOf({names[1:-1]})" for name, names in lists.items()),
+        *(f"val {name} = listOf<String>({names[1:-1]})" for name, names in lists.items()),
     ]
 
 
@@ -63,10 +65,11 @@ def with_constants(text: str, manifest: Manifest, language: str) -> str:
 
 
 def write_integration(manifest: Manifest, root: Path) -> list[str]:
-    """Write both files with the manifest's constants to ``root/integration``; their names relative to ``root``."""
-    names = [f"integration/{name}" for name in FILES]
+    """Write the files with the manifest's constants to ``root/integration``; their names relative to ``root``."""
     (root / "integration").mkdir(exist_ok=True)
-    for file, name in zip(FILES, names):
-        text = with_constants((FOLDER / file).read_text(), manifest, file.rpartition(".")[2])
-        (root / name).write_text(text)
-    return names
+    for file in FILES:
+        text = (FOLDER / file).read_text()
+        if file in WITH_CONSTANTS:
+            text = with_constants(text, manifest, file.rpartition(".")[2])
+        (root / "integration" / file).write_text(text)
+    return [f"integration/{file}" for file in FILES]
