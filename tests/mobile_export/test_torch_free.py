@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -35,8 +36,9 @@ def test_an_interpreter_that_fails_is_an_error_with_its_last_words(int8: Lowered
 
 
 def test_it_scores_as_the_official_runtime(int8: LoweredProgram, tmp_path: Path) -> None:
+    named = os.environ.get("POCKETIQA_TORCH_FREE_PYTHON")
     try:
-        python = find_python()
+        python = find_python(Path(named) if named else None)
     except NoTorchFreeRuntime as error:
         pytest.skip(str(error))
     program = tmp_path / "student.pte"
