@@ -1,5 +1,7 @@
 """A network of the user's own as a quality network: normalization before it, a sigmoid behind it.
 
+In a file of one's own, for ``--network FILE.py:build``:
+
     def build():
         body = timm.create_model("mobilenetv3_small_100", num_classes=1)
         return quality_network(body, name="mobilenetv3", size=224, mean=IMAGENET_MEAN, std=IMAGENET_STD)
