@@ -13,9 +13,9 @@ from pocketiqa.manifest import Manifest
 from pocketiqa.promises import GOLDEN
 
 FOLDER = Path(__file__).parent
-# The files that hold the constants; PocketIqa.kt, which needs Android, uses those of Preprocessing.kt.
-WITH_CONSTANTS = ("Preprocessing.kt", "PocketIqa.swift")
-FILES = ("PocketIqa.kt", *WITH_CONSTANTS)
+# What needs no phone is in files of its own, with the constants, so that it runs here too.
+PREPROCESSING = ("Preprocessing.kt", "Preprocessing.swift")
+FILES = ("PocketIqa.kt", "PocketIqa.swift", *PREPROCESSING)
 _BEGIN, _END = "// constants: ", "// end of constants"
 # Pillow's bicubic kernel; the other filters that a manifest may name are not written in these files.
 _CUBIC_A = -0.5
@@ -69,7 +69,7 @@ def write_integration(manifest: Manifest, root: Path) -> list[str]:
     (root / "integration").mkdir(exist_ok=True)
     for file in FILES:
         text = (FOLDER / file).read_text()
-        if file in WITH_CONSTANTS:
+        if file in PREPROCESSING:
             text = with_constants(text, manifest, file.rpartition(".")[2])
         (root / "integration" / file).write_text(text)
     return [f"integration/{file}" for file in FILES]

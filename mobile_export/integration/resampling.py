@@ -1,4 +1,4 @@
-"""What ``Preprocessing.kt`` and ``PocketIqa.swift`` do to a photo, line by line in numpy.
+"""What ``Preprocessing.kt`` and ``Preprocessing.swift`` do to a photo, line by line in numpy.
 
 No phone runs here, so their preprocessing is proved by this copy: it must give what ``pocketiqa.preprocess`` gives,
 which is Pillow's, to the level. Functions and names are those of the two files.
