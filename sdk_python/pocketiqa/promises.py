@@ -61,7 +61,10 @@ class Promise:
             if name in _LEAST:
                 if not value >= bound:
                     lines.append(f"{label} {value:.4f} is under {bound:g}")
-            elif not (value if name == "mos_drop" else abs(value)) <= bound:
+                continue
+            if name == "bias":
+                value = abs(value)
+            if not value <= bound:
                 lines.append(f"{label} {value:.4f} is over {bound:g}")
         return lines
 

@@ -59,7 +59,8 @@ def test_what_is_estimated_over_photos_is_judged_from_24_on(name: str) -> None:
 
 
 def test_a_bias_counts_in_both_directions_and_a_gain_in_agreement_is_no_loss() -> None:
-    assert Promise(bias=0.1).broken(100, {"bias": -0.2}) and not Promise(mos_drop=0.1).broken(100, {"mos_drop": -0.2})
+    assert Promise(bias=0.1).broken(100, {"bias": -0.2}) == ["|bias| 0.2000 is over 0.1"]
+    assert not Promise(mos_drop=0.1).broken(100, {"mos_drop": -0.2})
 
 
 @pytest.mark.parametrize(
