@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -154,5 +154,8 @@ def _lower(network: nn.Module, inputs: list, quantized: bool, metadata: dict) ->
 if __name__ == "__main__":
     from tests.conftest import packaged_photos
 
+    parser = argparse.ArgumentParser(prog="python -m tests.tiny_bundles", description=__doc__)
+    parser.add_argument("folder", type=Path, help="gets a folder for each bundle")
+    options = parser.parse_args()
     for folder, write in WRITERS.items():
-        write(Path(sys.argv[1]) / folder, packaged_photos())
+        write(options.folder / folder, packaged_photos())
