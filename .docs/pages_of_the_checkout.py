@@ -20,6 +20,16 @@ MERMAID = "assets/mermaid.js"
 _LINK = re.compile(r"""(?P<before>\]\(|(?:src|href)=")(?P<target>[^)#"\s:]+)(?P<after>[^)"]*[)"])""")
 
 
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """A room's results follow its page, where it has any."""
+    for entry in config.nav:
+        ((title, page),) = entry.items()
+        results = Path(str(page)).parent / "experiments" / "RESULTS.md"
+        if (ROOT / results).is_file():
+            entry[title] = [page, {"Results": results.as_posix()}]
+    return config
+
+
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages, the files that they show or link to, and the script that draws diagrams."""
     pages = [*ROOT.glob("*.md"), *(page for room in ROOMS for page in (ROOT / room).rglob("*.md"))]
