@@ -13,16 +13,23 @@ from benchmarks.record import ColdStart
 
 @dataclass(frozen=True)
 class Plan:
-    """How long to measure: the stop rule of `benchmarks.statistics.StopRule`, and what comes before it."""
+    """How long to measure: at least ``runs`` rounds and ``seconds``, never over ``max_seconds``, after ``warmups``.
+
+    MLPerf Mobile asks for 1024 rounds and 60 seconds.
+    """
 
     runs: int
     seconds: float
     max_seconds: float
     warmups: int
 
+    def is_done(self, runs: int, seconds: float) -> bool:
+        """Whether a measurement of ``runs`` rounds that took ``seconds`` may end."""
+        return seconds >= self.max_seconds or (runs >= self.runs and seconds >= self.seconds)
+
 
 @dataclass(frozen=True)
-class Golden:
+class GoldenInput:
     """One golden photo, preprocessed: the file holds float32 in the program's input shape."""
 
     photo: str
@@ -45,12 +52,12 @@ class Engine(ABC):
     runtime: str = "unknown"
 
     @abstractmethod
-    def prepare(self, device: Device, programs: dict[str, Path], golden: list[Golden]) -> None:
+    def prepare(self, device: Device, programs: dict[str, Path], golden: list[GoldenInput]) -> None:
         """Put everything that is needed onto the device."""
 
     @abstractmethod
     def outputs(self, variants: list[str], threads: int) -> dict[str, dict[str, list[float]]]:
-        """The seven values of output ``quality``, by variant and golden photo."""
+        """The values of output ``quality``, score first, by variant and golden photo."""
 
     @abstractmethod
     def cold_start(self, variant: str, threads: int) -> ColdStart:

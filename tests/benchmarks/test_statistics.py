@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks import statistics
+from benchmarks.engines.base import Plan
 
 
 def lognormal(n: int, seed: int = 0, median: float = 10.0, sigma: float = 0.2) -> np.ndarray:
@@ -92,12 +93,12 @@ def test_early_stopping_bounds_the_ninetieth_percentile_from_above() -> None:
     assert np.mean(np.array(bounds) >= truth) >= 0.98
 
 
-def test_the_stop_rule_asks_for_runs_and_seconds() -> None:
-    rule = statistics.StopRule(min_runs=100, min_seconds=10, max_seconds=60)
-    assert not rule.is_done(100, 9.9)
-    assert not rule.is_done(99, 10.1)
-    assert rule.is_done(100, 10.0)
-    assert rule.is_done(5, 60.0)
+def test_a_plan_asks_for_runs_and_seconds() -> None:
+    plan = Plan(runs=100, seconds=10, max_seconds=60, warmups=0)
+    assert not plan.is_done(100, 9.9)
+    assert not plan.is_done(99, 10.1)
+    assert plan.is_done(100, 10.0)
+    assert plan.is_done(5, 60.0)
 
 
 def test_two_modes_are_named_with_their_places() -> None:
