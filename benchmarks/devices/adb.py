@@ -10,6 +10,7 @@ import shlex
 import time
 from pathlib import Path
 
+from benchmarks.devices.advice import find_advice
 from benchmarks.devices.base import CONNECT_SECONDS, Device, DeviceError
 
 _ADVICE = (
@@ -83,10 +84,7 @@ class AdbDevice(Device):
     def advice(self, output: str, returncode: int | None) -> str | None:
         """adb's own failures say so in words; its exit code is 1 as for many commands."""
         said = [line for line in output.splitlines() if re.match(r"adb: |error: |failed to ", line)]
-        for pattern, advice in _ADVICE:
-            if any(re.search(pattern, line, re.IGNORECASE) for line in said):
-                return advice
-        return None
+        return find_advice("\n".join(said), _ADVICE)
 
 
 def split_url(url: str) -> str:

@@ -6,11 +6,11 @@ Host keys are always checked and passwords are never asked: a benchmark must not
 
 from __future__ import annotations
 
-import re
 import shlex
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from benchmarks.devices.advice import find_advice
 from benchmarks.devices.base import CONNECT_SECONDS, Device, DeviceError
 
 TRANSPORT_FAILED = 255
@@ -68,10 +68,8 @@ class SshDevice(Device):
         """ssh's own failures end with 255."""
         if returncode != TRANSPORT_FAILED:
             return None
-        for pattern, advice in _ADVICE:
-            if re.search(pattern, output, re.IGNORECASE):
-                return advice
-        return f"the connection was lost or never made: try `ssh {self.destination} true` by hand"
+        lost = f"the connection was lost or never made: try `ssh {self.destination} true` by hand"
+        return find_advice(output, _ADVICE) or lost
 
 
 def split_url(url: str) -> tuple[str, int | None]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pocketiqa.errors import PocketiqaError
 
-from benchmarks.devices import base, bounded, open_device
+from benchmarks.devices import base, open_device, processes
 from benchmarks.devices.base import Device, DeviceError
 from benchmarks.devices.local import LocalDevice
 from benchmarks.engines.base import Plan
@@ -97,9 +97,9 @@ def _expect_words(tally: Tally, kind: str, ask: Callable[[], object], refused: b
 
     def attempt() -> str:
         # The limits that users meet are minutes and hundreds of megabytes; the code is the same.
-        base.CONNECT_SECONDS = 1
-        base.STREAM_BYTES = bounded.MOST_BYTES = 8 * 2**20
-        base.STREAM_LINES = 50_000
+        base.CONNECT_SECONDS = processes.END_SECONDS = 1
+        processes.STREAM_BYTES = processes.MOST_BYTES = 8 * 2**20
+        processes.STREAM_LINES = 50_000
         try:
             ask()
         except DeviceError as error:
