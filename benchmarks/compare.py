@@ -49,11 +49,12 @@ def caveats(before: PerfRecord, after: PerfRecord) -> list[str]:
         "device": (before.device.url, after.device.url),
         "machine": (before.device.machine, after.device.machine),
         "model": (before.device.model, after.device.model),
+        "processor": (before.device.soc, after.device.soc),
         "system": (before.device.system, after.device.system),
         "engine": (before.engine, after.engine),
         "runtime": ({r.runtime for r in before.runs}, {r.runtime for r in after.runs}),
     }
-    found = [f"{name} differs: {_say(old)} and {_say(new)}" for name, (old, new) in pairs.items() if old != new]
+    found = [f"{name} differs: {_joined(old)} and {_joined(new)}" for name, (old, new) in pairs.items() if old != new]
     for name, record in (("before", before), ("after", after)):
         if record.incomplete:
             found.append(f"{name} is incomplete: {record.incomplete.splitlines()[0]}")
@@ -67,5 +68,5 @@ def _disturbances(run: Run) -> list[str]:
     return [flag for flag in run.flags if not flag.startswith(about_intervals)]
 
 
-def _say(value: object) -> str:
+def _joined(value: object) -> str:
     return " and ".join(sorted(value)) if isinstance(value, set) else str(value)

@@ -1,43 +1,53 @@
-"""The result file of a latency measurement, ``perf.json``, format version 1; README.md explains the fields.
+"""``perf.json``: the result file of ``python -m benchmarks latency``, format version 2.
 
-The dataclasses are the format: their names are the keys of the file.
+    record = PerfRecord.read(Path("perf.json"))
+    print(record.runs[0].summary.p50)
+
+The classes below are the format: each attribute is a key of the file, each comment its meaning and unit. A reader
+refuses another ``schema`` or ``schema_version``, an unknown key, a missing one, and a value of another type or range.
+Version 2 names the program's ``outputs``, the machine's ``int8`` instructions and the checkout's ``commit``.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import tempfile
-import types
-import typing
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, TypeVar
+
+import msgspec
+from pocketiqa.errors import PocketiqaError
+from pocketiqa.files import atomic_file
 
 from benchmarks.statistics import Interval, Summary
 
 SCHEMA = "pocketiqa-perf"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+
+Count = Annotated[int, msgspec.Meta(ge=0)]
+Positive = Annotated[int, msgspec.Meta(ge=1)]
+Amount = Annotated[float, msgspec.Meta(ge=0)]
+Milliseconds = Annotated[float, msgspec.Meta(gt=0)]
 
 
-class RecordError(Exception):
-    """A file that is no perf.json which this version reads; the message says what it is instead."""
+class RecordError(PocketiqaError):
+    """A file that is no result file which this version reads; the message says what it is instead."""
 
 
-@dataclass
-class Reading:
-    """The state of a device at one moment; what its system does not tell is None or empty."""
+class Strict(msgspec.Struct, forbid_unknown_fields=True):
+    """A class of a result file: what is unknown or of another type is refused when it is read."""
 
-    when: str  # "before", "during" or "after"
-    temperatures: dict[str, float] = field(default_factory=dict)  # °C by sensor
-    clocks: dict[str, float] = field(default_factory=dict)  # MHz by core
+
+class DeviceState(Strict):
+    """A device at one moment; what its system does not say is None or empty."""
+
+    when: str  # "before", "during" or "after" the timed rounds
+    temperatures: dict[str, float] = {}  # °C by sensor
+    clocks: dict[str, float] = {}  # MHz by core
     governor: str | None = None
     load: float | None = None  # runnable processes, average of a minute
     thermal_status: int | None = None  # Android: 0 none … 6 shutdown
 
 
-@dataclass
-class DeviceProperties:
+class DeviceProperties(Strict):
     """What was measured on."""
 
     url: str
@@ -46,129 +56,128 @@ class DeviceProperties:
     model: str | None = None
     soc: str | None = None
     cores: int | None = None
+    int8: list[str] = []  # instruction sets that multiply int8, as the kernel names them
+
+    def __str__(self) -> str:
+        known = [self.model, self.soc, self.machine, " + ".join(self.int8), self.system]
+        return ", ".join(part for part in [*known, self.cores and f"{self.cores} cores"] if part)
 
 
-@dataclass
-class ParityVerdict:
+class ParityCheck(Strict):
     """Whether one variant scores the golden photos on the device as the manifest expects."""
 
     passed: bool
-    photos: int
-    max_difference: float  # over all photos and the seven outputs, each in [0, 1]
-    tolerance: float
+    photos: Count
+    max_difference: Amount  # over all photos and outputs, each in [0, 1]
+    tolerance: Amount  # of any output, from pocketiqa.promises.GOLDEN
     bit_identical: bool
     worst: str | None = None  # photo and output with the largest difference
-    outputs: dict[str, list[float]] = field(default_factory=dict)  # by photo
+    differences: dict[str, Amount] = {}  # the largest over the photos, by output
+    outputs: dict[str, list[float | None]] = {}  # by photo, in the order of PerfRecord.outputs
 
 
-@dataclass
-class ColdStart:
+class ColdStart(Strict):
     """One fresh process: what it takes until the first answer; memory is its own peak, not its parent's."""
 
-    load_ms: float | None  # None where the runner does not tell
-    first_inference_ms: float
-    import_ms: float | None = None
-    runtime_mib: float | None = None  # peak resident memory before the program was loaded
-    peak_mib: float | None = None  # and after a few inferences
+    load_ms: Amount | None  # None where the runner does not say
+    first_inference_ms: Amount
+    import_ms: Amount | None = None
+    runtime_mib: Amount | None = None  # peak resident memory before the program was loaded
+    peak_mib: Amount | None = None  # and after a few inferences
 
 
-@dataclass
-class Run:
+class Run(Strict):
     """One variant with one number of threads."""
 
     variant: str
-    threads: int
-    runtime: str
-    parity: ParityVerdict
-    cold_starts: list[ColdStart] = field(default_factory=list)
-    warmups_dropped: int = 0
-    samples_ms: list[float] = field(default_factory=list)
-    at_seconds: list[float] = field(default_factory=list)  # since the first timed round
+    threads: Positive
+    runtime: str  # and its version
+    parity: ParityCheck
+    cold_starts: list[ColdStart] = []
+    warmups_dropped: Count = 0
+    samples_ms: list[Milliseconds] = []  # every timed round, in order
+    at_seconds: list[Amount] = []  # its end, since the first round began
     summary: Summary | None = None
-    readings: list[Reading] = field(default_factory=list)
-    flags: list[str] = field(default_factory=list)
+    states: list[DeviceState] = []
+    flags: list[str] = []  # what to know before trusting the numbers
 
 
-@dataclass
-class Ratio:
+class Ratio(Strict):
     """Medians of two variants that were measured in turns: ``of / to``."""
 
     of: str
     to: str
-    threads: int
+    threads: Positive
     ratio: Interval
 
 
-@dataclass
-class PerfRecord:
+class PerfRecord(Strict):
     """A whole measurement."""
 
     bundle: str
     bundle_version: str
-    files: dict[str, str]  # sha256 by variant
+    outputs: list[str]  # names of the program's outputs, the score first
+    files: dict[str, str]  # sha256 of the measured bytes, by variant
     device: DeviceProperties
     engine: str
     created: str  # ISO 8601, UTC
-    command: list[str] = field(default_factory=list)
-    runs: list[Run] = field(default_factory=list)
-    ratios: list[Ratio] = field(default_factory=list)
+    commit: str = ""  # of this checkout
+    command: list[str] = []
+    runs: list[Run] = []
+    ratios: list[Ratio] = []
     incomplete: str | None = None  # why the measurement ended early
     schema: str = SCHEMA
     schema_version: int = SCHEMA_VERSION
 
     def write(self, path: Path) -> None:
         """Write the record as JSON, whole or not at all."""
-        text = json.dumps(asdict(self), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-        write_whole(path, text)
+        write_record(self, path)
 
     @classmethod
     def read(cls, path: Path) -> PerfRecord:
-        """Read a perf.json; raises `RecordError` for anything else and for a later version."""
-        try:
-            data = json.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise RecordError(f"{path}: cannot be read: {error.strerror}") from error
-        except ValueError as error:
-            raise RecordError(f"{path}: not a JSON file: {error}") from error
-        if not isinstance(data, dict) or data.get("schema") != SCHEMA:
-            raise RecordError(f"{path}: not a {SCHEMA} file; `python -m benchmarks latency --json` writes one")
-        if data.get("schema_version") != SCHEMA_VERSION:
-            raise RecordError(
-                f"{path}: format version {data.get('schema_version')}; this checkout reads {SCHEMA_VERSION}"
-            )
-        try:
-            return _build(cls, data)
-        except (KeyError, TypeError, ValueError) as error:
-            raise RecordError(f"{path}: damaged: {error}") from error
+        """Read a perf.json; raises `RecordError` for anything else and for another version."""
+        return read_record(cls, path)
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a text file under a temporary name and rename it."""
+class _Head(msgspec.Struct):
+    schema: str = ""
+    schema_version: int = 0
+
+
+Record = TypeVar("Record", bound=Strict)
+
+
+def write_record(record: Strict, path: Path) -> None:
+    """Write a result file as JSON, whole or not at all; its folder is made."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    with atomic_file(path, "wb") as file:
+        file.write(msgspec.json.format(msgspec.json.encode(record), indent=1) + b"\n")
+
+
+def read_record(kind: type[Record], path: Path) -> Record:
+    """Read a result file of ``kind``, whose defaults of ``schema`` and ``schema_version`` the file must have.
+
+    Raises:
+        RecordError: it cannot be read, is none or of another version, or has a key or value that ``kind`` has not.
+    """
+    defaults = {field.name: field.default for field in msgspec.structs.fields(kind)}
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
-def _build(kind: Any, value: Any) -> Any:
-    """The dataclass, list, dict or plain value that ``kind`` describes, from its JSON form."""
-    if is_dataclass(kind):
-        hints = typing.get_type_hints(kind)
-        unknown = set(value) - {f.name for f in fields(kind)}
-        if unknown:
-            raise ValueError(f"unknown key {sorted(unknown)[0]!r} in {kind.__name__}")
-        return kind(**{key: _build(hints[key], item) for key, item in value.items()})
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if origin in (typing.Union, types.UnionType):
-        return None if value is None else _build(next(a for a in arguments if a is not type(None)), value)
-    if origin is list:
-        return [_build(arguments[0], item) for item in value]
-    if origin is dict:
-        return {key: _build(arguments[1], item) for key, item in value.items()}
-    return value
+        content = path.read_bytes()
+        head = msgspec.json.decode(content, type=_Head)
+    except OSError as error:
+        raise RecordError(f"{path}: cannot be read: {error.strerror}") from None
+    except msgspec.ValidationError:
+        head = _Head()
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise RecordError(f"{path}: not a JSON file: {error}") from None
+    if head.schema != defaults["schema"]:
+        raise RecordError(f"{path}: not a {defaults['schema']} file; `python -m benchmarks` writes one with --json")
+    if head.schema_version != defaults["schema_version"]:
+        raise RecordError(
+            f"{path}: format version {head.schema_version}; this checkout reads {defaults['schema_version']}: "
+            "measure anew"
+        )
+    try:
+        return msgspec.json.decode(content, type=kind)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise RecordError(f"{path}: damaged: {error}") from None

@@ -1,9 +1,9 @@
 """Two result files: a regression is only what the interval shows."""
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 from test_record import example
 
@@ -27,7 +27,7 @@ def test_a_margin_decides_what_is_a_regression() -> None:
 
 def test_other_devices_and_flags_are_named() -> None:
     other = example()
-    other.device = replace(other.device, model="Another Phone")
+    other.device = msgspec.structs.replace(other.device, model="Another Phone")
     said = caveats(example(), other)
     assert "model differs: Maker Phone and Another Phone" in said
     assert "before, int8: a flag" in said
