@@ -20,7 +20,7 @@ class Peer:
     Attributes:
         name: as in the table and for ``--peers``.
         environment: in which it runs.
-        loader: a function of `benchmarks.peers.loaders`, and its argument after a colon.
+        loader: a function of `benchmarks.peers.loaders`, and perhaps its argument after a colon.
         group: the same student in another runtime, or another network.
         srcc: published, None where there is no figure for exactly this network.
     """
@@ -45,7 +45,7 @@ PEERS = (
     Peer("student, LiteRT int8", "litert", "litert:student_int8.tflite", STUDENT),
     Peer("student, torch eager", "factory", "student:eager", STUDENT),
     Peer("student, torch.compile", "factory", "student:compiled", STUDENT),
-    Peer("packaged teacher (Lite2 + MiniLM)", "factory", "teacher:packaged"),
+    Peer("packaged teacher's trunk (Lite2), whole photo", "factory", "lite2_trunk"),
     Peer("CLIP ViT-B/32, 224×224", "factory", "open_clip:ViT-B-32"),
     Peer("CLIP RN50, 224×224", "factory", "open_clip:RN50"),
     Peer("CLIP RN50 trunk, whole photo", "factory", "open_clip_trunk:RN50"),

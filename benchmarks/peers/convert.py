@@ -61,10 +61,10 @@ def convert_to_litert(folder: Path) -> None:
 def _student(folder: Path) -> tuple[object, list]:
     import torch
 
-    from distill.networks.student import load_student
+    from benchmarks.peers.material import float_student
 
     inputs = [torch.from_numpy(x) for x in np.load(folder / "calibration.npy")]
-    return load_student(folder / "student.safetensors"), inputs
+    return float_student(folder), inputs
 
 
 def _input_name(path: Path) -> str:

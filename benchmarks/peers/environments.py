@@ -5,6 +5,7 @@ Each is a virtual environment under ``runs/peers``, made with uv on first use an
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -39,6 +40,12 @@ ENVIRONMENTS = {
     "litert": Environment("3.11", ("litert-torch==0.10.0", *_STUDENT)),
     "torch-free": Environment("3.12", ("executorch-numpy-runtime==1.4.0", "numpy", "pillow")),
 }  # fmt: skip
+
+
+def checkout_environment() -> dict[str, str]:
+    """Variables with which any environment's Python imports this checkout, and leaves a GPU alone."""
+    path = os.pathsep.join([str(CHECKOUT), str(CHECKOUT / "sdk_python")])
+    return {"PYTHONPATH": path, "CUDA_VISIBLE_DEVICES": ""}
 
 
 class EnvironmentFailed(Exception):

@@ -14,7 +14,7 @@ import numpy as np
 
 
 @dataclass(frozen=True)
-class Loaded:
+class LoadedPeer:
     """A peer ready to score.
 
     Attributes:
@@ -30,16 +30,16 @@ class Loaded:
     network: tuple[object, object] | None = None
 
 
-def pte(folder: Path, argument: str, threads: int) -> Loaded:
+def pte(folder: Path, argument: str, threads: int) -> LoadedPeer:
     """An ExecuTorch program with the SDK's runtime of this environment."""
     from pocketiqa.runtime import load_program
 
     program = load_program(folder / argument, threads=threads)
     x = np.load(folder / "input.npy")
-    return Loaded(lambda: float(program.run(x)[0].flat[0]), program.runtime_name, _size(folder / argument))
+    return LoadedPeer(lambda: float(program.run(x)[0].flat[0]), program.runtime_name, _size(folder / argument))
 
 
-def onnx(folder: Path, argument: str, threads: int) -> Loaded:
+def onnx(folder: Path, argument: str, threads: int) -> LoadedPeer:
     """ONNX Runtime on the CPU."""
     import onnxruntime
 
@@ -47,14 +47,14 @@ def onnx(folder: Path, argument: str, threads: int) -> Loaded:
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     session = onnxruntime.InferenceSession(str(folder / argument), options, providers=["CPUExecutionProvider"])
     feed = {session.get_inputs()[0].name: np.load(folder / "input.npy")}
-    return Loaded(
+    return LoadedPeer(
         lambda: float(session.run(None, feed)[0].flat[0]),
         f"onnxruntime {onnxruntime.__version__}",
         _size(folder / argument),
     )
 
 
-def openvino(folder: Path, argument: str, threads: int) -> Loaded:
+def openvino(folder: Path, argument: str, threads: int) -> LoadedPeer:
     """OpenVINO's CPU plugin, which reads ONNX files; float32 unless the file is quantized."""
     import openvino
 
@@ -62,10 +62,10 @@ def openvino(folder: Path, argument: str, threads: int) -> Loaded:
     compiled = openvino.Core().compile_model(str(folder / argument), "CPU", options)
     x = np.load(folder / "input.npy")
     version = openvino.__version__.split("-")[0]
-    return Loaded(lambda: float(compiled([x])[0].flat[0]), f"openvino {version}", _size(folder / argument))
+    return LoadedPeer(lambda: float(compiled([x])[0].flat[0]), f"openvino {version}", _size(folder / argument))
 
 
-def litert(folder: Path, argument: str, threads: int) -> Loaded:
+def litert(folder: Path, argument: str, threads: int) -> LoadedPeer:
     """LiteRT, which runs float and int8 operators with XNNPACK as ExecuTorch does."""
     from importlib.metadata import version
 
@@ -74,7 +74,8 @@ def litert(folder: Path, argument: str, threads: int) -> Loaded:
     interpreter = Interpreter(str(folder / argument), num_threads=threads)
     interpreter.allocate_tensors()
     (input_,) = interpreter.get_input_details()
-    quality = next(output for output in interpreter.get_output_details() if tuple(output["shape"]) == (1, 7))
+    # The quality vector is 1×k; a map has three dimensions.
+    quality = next(output for output in interpreter.get_output_details() if len(output["shape"]) == 2)
     x = np.load(folder / "input.npy")
     if input_["dtype"] == np.int8:
         scale, zero = input_["quantization"]
@@ -87,34 +88,34 @@ def litert(folder: Path, argument: str, threads: int) -> Loaded:
         scale, zero = quality["quantization"]
         return (value - zero) * scale if scale else value
 
-    return Loaded(run, f"ai-edge-litert {version('ai-edge-litert')}", _size(folder / argument))
+    return LoadedPeer(run, f"ai-edge-litert {version('ai-edge-litert')}", _size(folder / argument))
 
 
-def student(folder: Path, argument: str, threads: int) -> Loaded:
+def student(folder: Path, argument: str, threads: int) -> LoadedPeer:
     """The float student in torch, eager or compiled."""
     import torch
 
-    from distill.networks.student import load_student
+    from benchmarks.peers.material import float_student
 
     torch.set_num_threads(threads)
-    network = load_student(folder / "student.safetensors")
+    network = float_student(folder)
     forward = torch.compile(network) if argument == "compiled" else network
     x = torch.from_numpy(np.load(folder / "input.npy"))
-    return Loaded(_scoring(lambda: float(forward(x)[0].flatten()[0])), _torch(), network=(network, x))
+    return LoadedPeer(_scoring(lambda: float(forward(x)[0].flatten()[0])), _torch(), network=(network, x))
 
 
-def teacher(folder: Path, argument: str, threads: int) -> Loaded:
-    """The packaged teacher's image side and its comparison with the prompts, at the photo's own size."""
+def lite2_trunk(folder: Path, argument: str, threads: int) -> LoadedPeer:
+    """What the packaged teacher computes of a photo at its own size, but for one small projection."""
     import torch
 
-    from distill.teacher.teacher import TeacherConfig, load_teacher
+    from distill.networks.backbone import lite2_backbone
 
     torch.set_num_threads(threads)
-    network, x = load_teacher(TeacherConfig(argument)), _photo(folder)
-    return Loaded(_scoring(lambda: network(x)), _torch(), network=(network, x))
+    network, x = lite2_backbone(), _photo(folder)
+    return LoadedPeer(_scoring(lambda: network(x)), _torch(), network=(network, x))
 
 
-def open_clip(folder: Path, argument: str, threads: int) -> Loaded:
+def open_clip(folder: Path, argument: str, threads: int) -> LoadedPeer:
     """CLIP's image tower at its own 224×224, with random weights."""
     import open_clip as package
     import torch
@@ -122,10 +123,10 @@ def open_clip(folder: Path, argument: str, threads: int) -> Loaded:
     torch.set_num_threads(threads)
     tower = package.create_model(argument, pretrained=None).visual.eval()
     x = torch.nn.functional.interpolate(_photo(folder), (224, 224), mode="bilinear", antialias=True)
-    return Loaded(_scoring(lambda: tower(x)), _torch(f"open_clip {package.__version__}"), network=(tower, x))
+    return LoadedPeer(_scoring(lambda: tower(x)), _torch(f"open_clip {package.__version__}"), network=(tower, x))
 
 
-def open_clip_trunk(folder: Path, argument: str, threads: int) -> Loaded:
+def open_clip_trunk(folder: Path, argument: str, threads: int) -> LoadedPeer:
     """The convolutional part of CLIP's ResNet over the whole photo, as quality models use it."""
     import open_clip as package
     import torch
@@ -134,10 +135,10 @@ def open_clip_trunk(folder: Path, argument: str, threads: int) -> Loaded:
     tower = package.create_model(argument, pretrained=None).visual.eval()
     tower.attnpool = torch.nn.AdaptiveAvgPool2d(1)
     x = _photo(folder)
-    return Loaded(_scoring(lambda: tower(x)), _torch(f"open_clip {package.__version__}"), network=(tower, x))
+    return LoadedPeer(_scoring(lambda: tower(x)), _torch(f"open_clip {package.__version__}"), network=(tower, x))
 
 
-def pyiqa(folder: Path, argument: str, threads: int) -> Loaded:
+def pyiqa(folder: Path, argument: str, threads: int) -> LoadedPeer:
     """A published metric with its own preprocessing and crops, with random weights."""
     from importlib.metadata import version
 
@@ -147,7 +148,7 @@ def pyiqa(folder: Path, argument: str, threads: int) -> Loaded:
 
     torch.set_num_threads(threads)
     metric, x = random_metric(argument), _photo(folder)
-    return Loaded(_scoring(lambda: metric(x)), _torch(f"pyiqa {version('pyiqa')}"), network=(metric, x))
+    return LoadedPeer(_scoring(lambda: metric(x)), _torch(f"pyiqa {version('pyiqa')}"), network=(metric, x))
 
 
 def _scoring(forward: Callable[[], object]) -> Callable[[], float | None]:

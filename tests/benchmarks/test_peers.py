@@ -1,18 +1,20 @@
 """Peers measured in turns: what is paired with what, what a failing peer leaves, and the table."""
 
+import re
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from pocketiqa.bundle import Bundle
+from pocketiqa.preprocess import open_photo
 
-from benchmarks.peers import measure
+from benchmarks.peers import measure, process
 from benchmarks.peers.catalogue import BASELINE, PEERS, STUDENT, Peer, choose
 from benchmarks.peers.environments import ENVIRONMENTS, EnvironmentFailed, python_of
 from benchmarks.peers.material import PHOTO_SIZE, write_material
-from benchmarks.peers.measure import Row
-from benchmarks.peers.table import PeersRecord, plot, table
+from benchmarks.peers.record import PeerSamples, PeersRecord, read_csv, write_csv
+from benchmarks.peers.table import plot, tables
 from benchmarks.record import RecordError
 
 WORKER = """
@@ -38,9 +40,9 @@ def pretending(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Workers that only pretend, so that the order of things is tested and no network."""
     worker = tmp_path / "worker.py"
     worker.write_text(WORKER)
-    popen = measure.subprocess.Popen
+    popen = process.subprocess.Popen
     monkeypatch.setattr(
-        measure.subprocess, "Popen", lambda argv, **o: popen([sys.executable, worker, *argv[2:3], "", argv[3]], **o)
+        process.subprocess, "Popen", lambda argv, **o: popen([sys.executable, worker, *argv[2:3], "", argv[3]], **o)
     )
 
 
@@ -48,7 +50,7 @@ def peer(name: str) -> Peer:
     return Peer(name, "factory", name)
 
 
-def rows_of(*names: str, rounds: int = 10) -> dict[str, Row]:
+def rows_of(*names: str, rounds: int = 10) -> dict[str, PeerSamples]:
     rows = measure.measure([peer(name) for name in names], Path("."), Path("."), 1, rounds, lambda _: None)
     return {row.name: row for row in rows}
 
@@ -57,13 +59,14 @@ def test_every_sample_is_paired_with_one_of_our_program_in_the_same_round(preten
     rows = rows_of("a", "slow")
     assert len(rows[BASELINE.name].samples_ms) == 10
     assert rows["a"].baseline_ms == rows[BASELINE.name].samples_ms
-    assert rows["a"].ratio.value == pytest.approx(3, rel=0.1)
+    (figures,) = PeersRecord(peers=[rows["a"]]).figures
+    assert figures.ratio == pytest.approx(3, rel=0.1)
     # The first round shows that it is slow; then every fifth.
     assert rows["slow"].baseline_ms == [rows[BASELINE.name].samples_ms[i] for i in (0, 5)]
     assert rows["a"].peak_mib == 50.0
 
 
-def test_a_company_is_small_and_our_program_is_in_each(pretending: None) -> None:
+def test_a_few_peers_run_at_a_time_and_our_program_beside_them(pretending: None) -> None:
     names = [f"peer {i}" for i in range(measure.TOGETHER + 1)]
     rows = rows_of(*names, rounds=5)
     assert len(rows[BASELINE.name].samples_ms) == 10
@@ -101,7 +104,8 @@ def test_all_read_one_photo_at_one_size(tiny_bundle: Path, tmp_path: Path) -> No
     bundle = Bundle.open(tiny_bundle)
     student = tmp_path / "student.safetensors"
     student.touch()
-    write_material(bundle, bundle.root / next(iter(bundle.golden)), student, tmp_path / "out")
+    photo = open_photo(bundle.read(next(iter(bundle.golden))))
+    write_material(bundle, photo, "lite0", student, tmp_path / "out")
     assert np.load(tmp_path / "out/photo.npy").shape == (*PHOTO_SIZE[::-1], 3)
     assert np.load(tmp_path / "out/input.npy").shape == tuple(bundle.manifest.input.shape)
     assert len(np.load(tmp_path / "out/calibration.npy")) == len(bundle.golden)
@@ -110,32 +114,47 @@ def test_all_read_one_photo_at_one_size(tiny_bundle: Path, tmp_path: Path) -> No
 
 @pytest.fixture
 def record() -> PeersRecord:
-    ours = Row(BASELINE.name, STUDENT, samples_ms=[10.0, 11.0, 12.0], file_bytes=3_280_000, score=0.5)
-    eager = Row("student, torch eager", STUDENT, samples_ms=[40.0] * 3, baseline_ms=[10.0, 11.0, 12.0],
+    ours = PeerSamples(BASELINE.name, STUDENT, samples_ms=[10.0, 11.0, 12.0], file_bytes=3_280_000, score=0.5)
+    eager = PeerSamples("student, torch eager", STUDENT, samples_ms=[40.0] * 3, baseline_ms=[10.0, 11.0, 12.0],
                 parameters=2_900_000, macs=1_500_000_000)  # fmt: skip
-    other = Row("musiq", "another network", 0.789, samples_ms=[900.0] * 3, baseline_ms=[10.0, 11.0, 12.0])
-    return PeersRecord("a machine", "a photo", "today", rows=[ours, eager, other])
+    other = PeerSamples("musiq", "another network", 0.789, samples_ms=[900.0] * 3, baseline_ms=[10.0, 11.0, 12.0])
+    return PeersRecord("a machine", "a photo", "today", peers=[ours, eager, other])
 
 
 def test_the_table_has_ratios_with_intervals_and_one_count_for_one_network(record: PeersRecord) -> None:
-    text = table(record)
-    assert "| ours, int8 .pte | 11 [10, 12] | 1 | 3 |  | 3.28 | 2.9 | 1.50 | 0.5000 |" in text
+    text = re.sub(" +", " ", tables(record.figures))
+    assert "| ours, int8 .pte | 11 [10, 12] | 1 | 3 | | 3.28 | 2.9 | 1.50 | 0.5000 |" in text
     assert "| musiq | 900 [900, 900] | 81.8 [75, 90] | 3 |" in text
-    record.merge([Row("niqe", "another network", problem="no network")])
-    assert "not measured: niqe: no network" in table(record)
+    record.merge([PeerSamples("niqe", "another network", problem="no network")])
+    assert record.problems == {"niqe": "no network"}
+    assert "niqe" not in tables(record.figures)
 
 
-def test_a_later_run_replaces_rows_and_keeps_the_others(record: PeersRecord, tmp_path: Path) -> None:
+def test_a_later_run_replaces_peers_and_keeps_the_others(record: PeersRecord, tmp_path: Path) -> None:
     record.write(tmp_path / "peers.json")
     read = PeersRecord.read(tmp_path / "peers.json")
     assert read == record
-    read.merge([Row(BASELINE.name, STUDENT, samples_ms=[13.0]), Row("musiq", "another network", samples_ms=[800.0])])
-    assert [row.samples_ms for row in read.rows] == [[10.0, 11.0, 12.0, 13.0], [40.0] * 3, [800.0]]
+    ours = PeerSamples(BASELINE.name, STUDENT, samples_ms=[13.0])
+    read.merge([ours, PeerSamples("musiq", "another network", samples_ms=[800.0])])
+    assert [peer.samples_ms for peer in read.peers] == [[10.0, 11.0, 12.0, 13.0], [40.0] * 3, [800.0]]
     (tmp_path / "peers.json").write_text("{}")
-    with pytest.raises(RecordError, match="cannot be read"):
+    with pytest.raises(RecordError, match="not a pocketiqa-peers file"):
         PeersRecord.read(tmp_path / "peers.json")
 
 
-def test_the_plot_is_a_picture(record: PeersRecord, tmp_path: Path) -> None:
-    plot(record, tmp_path / "peers.svg")
-    assert "musiq" in (tmp_path / "peers.svg").read_text() or (tmp_path / "peers.svg").stat().st_size > 5000
+def test_figures_survive_the_csv_and_another_csv_is_refused(record: PeersRecord, tmp_path: Path) -> None:
+    write_csv(record.figures, tmp_path / "peers.csv")
+    assert read_csv(tmp_path / "peers.csv") == record.figures
+    for text in ("name,score\na,1\n", (tmp_path / "peers.csv").read_text().replace("900.0", "fast")):
+        (tmp_path / "peers.csv").write_text(text)
+        with pytest.raises(RecordError, match="not a CSV"):
+            read_csv(tmp_path / "peers.csv")
+
+
+def test_the_plot_is_the_same_picture_each_time(record: PeersRecord, tmp_path: Path) -> None:
+    for name in ("one.svg", "two.svg"):
+        plot(record.figures, tmp_path / name)
+    assert "musiq" in (tmp_path / "one.svg").read_text()
+    assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
+    plot(record.figures, tmp_path / "one.png")
+    assert (tmp_path / "one.png").read_bytes().startswith(b"\x89PNG")
