@@ -7,6 +7,7 @@ within each source: a pooled figure rewards telling the sources apart.
 
 from __future__ import annotations
 
+import csv
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,12 +16,13 @@ from pocketiqa.parity import krcc, plcc, rmse, srcc
 from pocketiqa.scorer import Scorer
 from scipy.optimize import curve_fit
 from scipy.special import expit
+from tabulate import tabulate
 from tqdm import tqdm
 
+from distill.data.intervals import srcc_interval
 from distill.data.mos_sets import MosSet, MosSetError
 
-_RESAMPLES = 1000
-_FEWEST = 5  # photos of a group
+FEWEST = 5  # photos of a group
 
 
 @dataclass(frozen=True)
@@ -52,15 +54,12 @@ def logistic_plcc(scores: np.ndarray, mos: np.ndarray) -> float:
 
 
 def agreement(group: str, scores: np.ndarray, mos: np.ndarray, seed: int = 0) -> Agreement:
-    """All figures for one group of n ≥ ``_FEWEST`` photos."""
-    generator = np.random.default_rng(seed)
-    draws = generator.integers(0, len(mos), (_RESAMPLES, len(mos)))
-    low, high = np.nanquantile([srcc(scores[rows], mos[rows]) for rows in draws], (0.025, 0.975))
+    """All figures for one group of n ≥ ``FEWEST`` photos."""
     return Agreement(
         group=group,
         n=len(mos),
         srcc=srcc(scores, mos),
-        srcc_interval=(float(low), float(high)),
+        srcc_interval=srcc_interval(scores, mos, seed=seed),
         krcc=krcc(scores, mos),
         plcc=plcc(scores, mos),
         plcc_logistic=logistic_plcc(scores, mos),
@@ -69,52 +68,77 @@ def agreement(group: str, scores: np.ndarray, mos: np.ndarray, seed: int = 0) ->
 
 
 def measure_accuracy(
-    mos_set: MosSet, bundle: Path | None, variant: str, teacher: Path | None = None
+    mos_set: MosSet, bundle: Path | None, variant: str, teacher: np.ndarray | None = None
 ) -> list[Agreement]:
     """Score every photo of a set; agreement pooled and within each source.
 
-    With a ``teacher``, the run folder of a trained one, its own agreement follows, then the student's with it: there
-    the teacher's scores take the place of people's.
+    With a ``teacher``'s scores of the n photos, its own agreement follows, then the student's with it: there the
+    teacher's scores take the place of people's.
 
     Raises:
         BundleError: no such bundle or variant.
         PhotoError: a photo cannot be scored; a figure over fewer photos than the set's would mislead.
-        TeacherError: no trained teacher there.
+        MosSetError: fewer than ``FEWEST`` photos.
     """
-    if len(mos_set) < _FEWEST:
-        raise MosSetError(f"{len(mos_set)} scored photos; a correlation over fewer than {_FEWEST} says nothing")
+    if len(mos_set) < FEWEST:
+        raise MosSetError(f"{len(mos_set)} scored photos; a correlation over fewer than {FEWEST} says nothing")
     scorer = Scorer(bundle, variant=variant)
-    told = None if teacher is None else _teacher_scores(teacher, mos_set)
-    scores = np.array([scorer(path).score for path in tqdm(mos_set.paths, desc="scores", unit="photo")])
+    scores = np.array([scorer(path).score for path in tqdm(mos_set.paths, desc="scores", unit="photo", disable=None)])
     rows = _by_source("", scores, mos_set.mos, mos_set.sources)
-    if told is not None:
-        rows += _by_source("teacher: ", told, mos_set.mos, mos_set.sources)
-        rows += _by_source("to teacher: ", scores, told, mos_set.sources)
+    if teacher is not None:
+        rows += _by_source("teacher: ", teacher, mos_set.mos, mos_set.sources)
+        rows += _by_source("to teacher: ", scores, teacher, mos_set.sources)
     return rows
+
+
+def read_teacher_scores(table: Path, mos_set: MosSet) -> np.ndarray:
+    """A teacher's scores of a set's photos, float64 n in [0, 1], in the set's order.
+
+    Args:
+        table: a CSV with the columns ``name`` (a photo's path below any folder above it) and ``score``. Other photos
+            may be in it.
+        mos_set: n photos.
+
+    Raises:
+        MosSetError: no such table, a column or a photo is missing, or a score is no number in [0, 1].
+    """
+    if not table.is_file():
+        raise MosSetError(f"no table {table}; --teacher-scores takes a CSV with the columns name and score")
+    with table.open(newline="", encoding="utf-8-sig") as stream:
+        reader = csv.DictReader(stream, skipinitialspace=True)
+        if not {"name", "score"} <= set(reader.fieldnames or ()):
+            raise MosSetError(f"{table} needs a first line with the columns name and score")
+        cells = {row["name"]: row["score"] for row in reader}
+    return np.array([_score_of(table, cells, path) for path in mos_set.paths])
+
+
+def _score_of(table: Path, cells: dict[str, str], path: Path) -> float:
+    endings = ("/".join(path.parts[start:]) for start in range(len(path.parts)))
+    name = next((ending for ending in endings if ending in cells), None)
+    if name is None:
+        raise MosSetError(f"{table} has no score of {path.name}; it must name every photo of the set")
+    try:
+        score = float(cells[name])
+    except (TypeError, ValueError):
+        score = float("nan")
+    if not 0 <= score <= 1:
+        raise MosSetError(f"{table}: the score of {name} is {cells[name]!r}; give a number from 0 to 1")
+    return score
 
 
 def _by_source(title: str, scores: np.ndarray, mos: np.ndarray, sources: np.ndarray) -> list[Agreement]:
     names, counts = np.unique(sources, return_counts=True)
     groups = {"pooled": np.ones(len(mos), dtype=bool)}
     if len(names) > 1:
-        groups |= {str(name): sources == name for name, count in zip(names, counts) if count >= _FEWEST}
+        groups |= {str(name): sources == name for name, count in zip(names, counts) if count >= FEWEST}
     return [agreement(title + name, scores[rows], mos[rows]) for name, rows in groups.items()]
-
-
-def _teacher_scores(run: Path, mos_set: MosSet) -> np.ndarray:
-    # The factory's stack takes seconds to import; only this needs it.
-    from distill.stages.distil_student import teacher_scores
-    from distill.stages.train_teacher import load_trained_teacher
-
-    return teacher_scores(load_trained_teacher(run), mos_set, Path("runs/cache")).numpy().astype(np.float64)
 
 
 def table(rows: list[Agreement]) -> str:
     """A Markdown table."""
-    lines = ["| photos | n | SRCC | 95 % interval | KRCC | PLCC | PLCC, logistic | RMSE |", "| --- |" + " ---: |" * 7]
-    lines += [
-        f"| {r.group} | {r.n} | {r.srcc:.3f} | {r.srcc_interval[0]:.3f} to {r.srcc_interval[1]:.3f} | {r.krcc:.3f} "
-        f"| {r.plcc:.3f} | {r.plcc_logistic:.3f} | {r.rmse:.3f} |"
+    heads = ["photos", "n", "SRCC", "95 % interval", "KRCC", "PLCC", "PLCC, logistic", "RMSE"]
+    cells = [
+        [r.group, r.n, r.srcc, "{:.3f} to {:.3f}".format(*r.srcc_interval), r.krcc, r.plcc, r.plcc_logistic, r.rmse]
         for r in rows
     ]
-    return "\n".join(lines)
+    return tabulate(cells, heads, "pipe", floatfmt=".3f", colalign=("left", *["right"] * 7), disable_numparse=[0])

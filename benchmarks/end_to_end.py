@@ -18,6 +18,7 @@ from pocketiqa import Scorer
 from pocketiqa.bundle import Bundle
 from pocketiqa.preprocess import open_photo, preprocess
 from pocketiqa.runtime import load_program
+from tabulate import tabulate
 
 from benchmarks.statistics import Interval, quantile_intervals
 
@@ -37,12 +38,11 @@ class EndToEnd:
     n: int
 
     def __str__(self) -> str:
-        lines = [f"{self.photo}, {self.runtime}, n={self.n}; medians with 95 % intervals"]
-        for step, median in self.steps.items():
-            lines.append(f"  {step:<11} {median} ms  {median.value / self.total.value:4.0%}")
-        lines.append(f"  {'total':<11} {self.total} ms")
-        lines.append(f"Scorer.batch: {self.batch_photos_per_second:.3g} photos a second")
-        return "\n".join(lines)
+        whole = {**self.steps, "total": self.total}
+        rows = [[step, median, f"{median.value / self.total.value:.0%}"] for step, median in whole.items()]
+        table = tabulate(rows, ["step", "ms", "share"], disable_numparse=True, colalign=("left", "left", "right"))
+        head = f"{self.photo}, {self.runtime}, n={self.n}; medians with 95 % intervals"
+        return f"{head}\n{table}\nScorer.batch: {self.batch_photos_per_second:.3g} photos a second"
 
 
 def measure(bundle: Bundle, variant: str, threads: int, photo: Path, runs: int, warmups: int = 2) -> EndToEnd:
@@ -56,9 +56,9 @@ def measure(bundle: Bundle, variant: str, threads: int, photo: Path, runs: int, 
         marks.append(time.perf_counter())
         x = preprocess(rgb, bundle.manifest.input)
         marks.append(time.perf_counter())
-        quality, local = program.run(x)
+        quality, *maps = program.run(x)
         marks.append(time.perf_counter())
-        dict(zip(names, quality.ravel().tolist())), local.tolist()
+        dict(zip(names, quality.ravel().tolist())), [each.tolist() for each in maps]
         marks.append(time.perf_counter())
         if i >= warmups:
             for step, spent in zip(STEPS, np.diff(marks) * 1000):
@@ -75,9 +75,7 @@ def measure(bundle: Bundle, variant: str, threads: int, photo: Path, runs: int, 
 
 def twelve_megapixels(bundle: Bundle, target: Path) -> None:
     """A JPEG of a phone's size: an enlarged golden photo, with grain so that it is no easier to decode."""
-    name = next(iter(bundle.golden))
-    bundle.read(name)
-    enlarged = open_photo(bundle.root / name).resize(TWELVE_MEGAPIXELS, Image.Resampling.BICUBIC)
+    enlarged = open_photo(bundle.read(next(iter(bundle.golden)))).resize(TWELVE_MEGAPIXELS, Image.Resampling.BICUBIC)
     grain = np.random.default_rng(0).normal(0, 4, (*TWELVE_MEGAPIXELS[::-1], 1))
     pixels = np.clip(np.asarray(enlarged) + grain, 0, 255).astype(np.uint8)
     Image.fromarray(pixels).save(target, "JPEG", quality=90)

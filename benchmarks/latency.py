@@ -17,24 +17,20 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
 from pocketiqa.bundle import Bundle
-from pocketiqa.preprocess import preprocess
+from pocketiqa.promises import GOLDEN
 from tqdm import tqdm
 
-from benchmarks import statistics
 from benchmarks.devices.base import Device, DeviceError
-from benchmarks.engines.base import Engine, Golden, Plan
-from benchmarks.record import ParityVerdict, PerfRecord, Ratio, Reading, Run
+from benchmarks.disturbances import disturbances
+from benchmarks.engines.base import Engine, Plan
+from benchmarks.parity import check_parity, prepare_golden
+from benchmarks.provenance import command, commit
+from benchmarks.record import PerfRecord, Ratio, Run
+from benchmarks.statistics import interleaved_ratio, summarize
 
 VARIANTS = ("int8", "fp32")
-# What one score may differ by on another processor: int8 kernels round a unit or two apart, which a few
-# layers carry on; float kernels only reorder sums. A wrong kernel is off by a tenth.
-TOLERANCES = {"int8": 0.01, "fp32": 1e-4}
-OUTPUT_NAMES = ("score", "sharpness", "noise", "exposure", "contrast", "colour", "compression")
 STATE_SECONDS = 15.0
-WARMER = 10.0
-SLOWER_CLOCK = 0.9
 SOAK_UNITS = {"s": 1, "m": 60, "h": 3600}
 
 
@@ -51,15 +47,9 @@ class Options:
     cold_starts: int = 3
 
     def __post_init__(self) -> None:
-        for name, least in (
-            ("runs", 1),
-            ("seconds", 0),
-            ("max_seconds", 1),
-            ("warmups", 0),
-            ("cold_starts", 3),
-        ):
+        for name, least in (("runs", 1), ("seconds", 0), ("max_seconds", 1), ("warmups", 0), ("cold_starts", 3)):
             if getattr(self, name) < least:
-                raise ValueError(f"{name} is {getattr(self, name)}; it is at least {least}")
+                raise ValueError(f"--{name.replace('_', '-')} {getattr(self, name)}: at least {least}")
 
     def soaking(self, duration: str | None) -> Options:
         """These options, or with a duration such as ``90s``, ``30m`` or ``1h`` those of a soak that long."""
@@ -67,7 +57,7 @@ class Options:
             return self
         number, unit = duration[:-1], duration[-1:]
         if unit not in SOAK_UNITS or not number.isdigit() or int(number) == 0:
-            raise ValueError(f"a soak lasts for example 90s, 30m or 1h, not {duration!r}")
+            raise ValueError(f"--soak {duration!r}: a soak lasts for example 90s, 30m or 1h")
         length = float(int(number) * SOAK_UNITS[unit])
         return replace(self, runs=1, seconds=length, max_seconds=length)
 
@@ -76,24 +66,30 @@ def measure(bundle: Bundle, device: Device, engine: Engine, options: Options, sa
     """Measure ``bundle`` on an entered ``device``.
 
     Ctrl-C and a lost device end the measurement early: the record then holds what was measured and says
-    why in ``incomplete``. A failed parity leaves a record without any latency.
+    why in ``incomplete``. A failed parity check leaves a record without any latency.
+
+    Raises:
+        BundleError: a file of the bundle is not what its hash promises.
+        ValueError: a variant that cannot be measured.
     """
-    check(bundle, options.variants)
+    check_variants(bundle, options.variants)
+    # Each file is read once: the bytes that were verified are those that are named in the record and pushed.
+    programs = {variant: bundle.read_variant(variant) for variant in options.variants}
     record = PerfRecord(
         bundle=bundle.manifest.name,
         bundle_version=bundle.manifest.version,
-        files={v: hashlib.sha256(bundle.artifact(v).read_bytes()).hexdigest() for v in options.variants},
+        outputs=["score", *bundle.manifest.attribute_names],
+        files={variant: hashlib.sha256(content).hexdigest() for variant, content in programs.items()},
         device=device.properties(),
         engine=engine.name,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
+        commit=commit(),
+        command=command(),
     )
     try:
-        with tempfile.TemporaryDirectory() as folder:
-            golden = prepare_golden(bundle, Path(folder))
-            say(f"{device.url}: pushing {len(options.variants)} programs and {len(golden)} golden inputs")
-            engine.prepare(device, {v: bundle.artifact(v) for v in options.variants}, golden)
+        _prepare(bundle, device, engine, programs, say)
         for threads in options.threads:
-            runs = _checked_runs(bundle, engine, options.variants, threads)
+            runs = _checked_runs(bundle, engine, options.variants, threads, record.outputs)
             record.runs += runs
             if not all(run.parity.passed for run in runs):
                 record.incomplete = "wrong scores: no latency was measured"
@@ -106,12 +102,14 @@ def measure(bundle: Bundle, device: Device, engine: Engine, options: Options, sa
         record.incomplete = str(error)
     drop_partial_rounds(record.runs)
     for run in record.runs:
-        conclude(run)
+        if run.samples_ms:
+            run.summary = summarize(run.samples_ms)
+            run.flags = disturbances(run.states) + run.summary.flags
     record.ratios = ratios(record.runs)
     return record
 
 
-def check(bundle: Bundle, variants: list[str]) -> None:
+def check_variants(bundle: Bundle, variants: list[str]) -> None:
     """Raises ``ValueError`` or ``BundleError`` for variants that cannot be measured with this bundle."""
     if not variants:
         raise ValueError(f"the bundle has neither {' nor '.join(VARIANTS)}; name its variants with --variant")
@@ -120,52 +118,6 @@ def check(bundle: Bundle, variants: list[str]) -> None:
             raise ValueError(f"variant {variant!r} is for {backend}; only xnnpack programs are measured")
         if not bundle.golden or any(variant not in scores for scores in bundle.golden.values()):
             raise ValueError(f"the bundle has no golden scores of {variant!r}: its parity cannot be checked")
-
-
-def prepare_golden(bundle: Bundle, folder: Path) -> list[Golden]:
-    """Preprocess the bundle's golden photos on this machine into raw float32 files."""
-    golden = []
-    for i, photo in enumerate(bundle.golden):
-        bundle.read(photo)  # verifies its hash
-        x = preprocess(bundle.root / photo, bundle.manifest.input)
-        x.astype("<f4").tofile(folder / f"{i}.bin")
-        golden.append(Golden(photo, folder / f"{i}.bin", x.shape))
-    return golden
-
-
-def judge(expected: dict[str, list[float]], got: dict[str, list[float]], tolerance: float) -> ParityVerdict:
-    """Compare the outputs ``got`` for the golden photos with the ``expected`` ones, both seven in [0, 1]."""
-    missing = sorted(set(expected) - set(got))
-    if missing:
-        return ParityVerdict(False, len(got), 1.0, tolerance, False, f"{missing[0]}: no output", got)
-    largest, worst, identical = 0.0, None, True
-    for photo, wanted in expected.items():
-        reference, candidate = np.float32(wanted), np.float32(got[photo])
-        if reference.shape != candidate.shape or not np.isfinite(candidate).all():
-            return ParityVerdict(False, len(got), 1.0, tolerance, False, f"{photo}: {got[photo]}", got)
-        difference = np.abs(reference.astype(float) - candidate)
-        identical &= bool((reference == candidate).all())
-        if difference.max() > largest:
-            i = int(difference.argmax())
-            largest = float(difference[i])
-            worst = f"{photo}, {OUTPUT_NAMES[i]}: expected {reference[i]:.6g}, got {candidate[i]:.6g}"
-    return ParityVerdict(largest <= tolerance, len(expected), largest, tolerance, identical, worst, got)
-
-
-def state_flags(readings: list[Reading]) -> list[str]:
-    """What changed about the device during a run, in words."""
-    flags = []
-    if len(statuses := {r.thermal_status for r in readings if r.thermal_status is not None}) > 1:
-        flags.append(f"thermal status changed between {min(statuses)} and {max(statuses)}")
-    for zone in readings[0].temperatures if readings else ():
-        degrees = [r.temperatures[zone] for r in readings if zone in r.temperatures]
-        if max(degrees) - degrees[0] >= WARMER:
-            flags.append(f"{zone} warmed from {degrees[0]:.0f} to {max(degrees):.0f} °C")
-    # Idle clocks are low by design, so only readings under load are compared.
-    clocks = [max(r.clocks.values()) for r in readings if r.when == "during" and r.clocks]
-    if len(clocks) > 1 and min(clocks) < SLOWER_CLOCK * max(clocks):
-        flags.append(f"the fastest core ran between {min(clocks):.0f} and {max(clocks):.0f} MHz")
-    return flags
 
 
 def drop_partial_rounds(runs: list[Run]) -> None:
@@ -177,32 +129,35 @@ def drop_partial_rounds(runs: list[Run]) -> None:
             del run.samples_ms[whole:], run.at_seconds[whole:]
 
 
-def conclude(run: Run) -> None:
-    """Fill in a run's summary and flags from its samples and readings."""
-    if not run.samples_ms:
-        return
-    run.summary = statistics.summarize(run.samples_ms)
-    run.flags = state_flags(run.readings) + run.summary.flags
-
-
 def ratios(runs: list[Run]) -> list[Ratio]:
     """The ratio of every variant to the first one with the same threads, from the rounds both have."""
     found = []
     for run in runs:
         first = next(r for r in runs if r.threads == run.threads)
         if run is not first and run.samples_ms and first.samples_ms:
-            ratio = statistics.interleaved_ratio(run.samples_ms, first.samples_ms)
+            ratio = interleaved_ratio(run.samples_ms, first.samples_ms)
             found.append(Ratio(run.variant, first.variant, run.threads, ratio))
     return found
 
 
-def _checked_runs(bundle: Bundle, engine: Engine, variants: list[str], threads: int) -> list[Run]:
+def _prepare(bundle: Bundle, device: Device, engine: Engine, programs: dict[str, bytes], say: Callable) -> None:
+    """Write the programs and the golden inputs to files, and push those."""
+    with tempfile.TemporaryDirectory() as folder:
+        golden = prepare_golden(bundle, Path(folder))
+        files = {variant: Path(folder) / f"{i}.pte" for i, variant in enumerate(programs)}
+        for variant, content in programs.items():
+            files[variant].write_bytes(content)
+        say(f"{device.url}: pushing {len(programs)} programs and {len(golden)} golden inputs")
+        engine.prepare(device, files, golden)
+
+
+def _checked_runs(bundle: Bundle, engine: Engine, variants: list[str], threads: int, names: list[str]) -> list[Run]:
     got = engine.outputs(variants, threads)
     runs = []
     for variant in variants:
         expected = {photo: scores[variant] for photo, scores in bundle.golden.items()}
-        verdict = judge(expected, got[variant], TOLERANCES.get(variant, TOLERANCES["int8"]))
-        runs.append(Run(variant, threads, engine.runtime, verdict))
+        parity = check_parity(expected, got[variant], GOLDEN.get(variant, GOLDEN["int8"]), names)
+        runs.append(Run(variant, threads, engine.runtime, parity))
     return runs
 
 
@@ -218,10 +173,10 @@ def _cold_starts(engine: Engine, runs: list[Run], count: int) -> None:
 def _timed(device: Device, engine: Engine, runs: list[Run], options: Options, say: Callable) -> None:
     plan = Plan(options.runs, options.seconds, options.max_seconds, options.warmups)
     variants, threads = [run.variant for run in runs], runs[0].threads
-    readings = [device.state("before")]
+    states = [device.state("before")]
     for run in runs:
-        run.warmups_dropped, run.readings = plan.warmups, readings
-    next_reading = min(STATE_SECONDS, plan.seconds / 2)
+        run.warmups_dropped, run.states = plan.warmups, states
+    next_state = min(STATE_SECONDS, plan.seconds / 2)
     label = f"{' / '.join(variants)}, {threads} thread(s)"
     with (
         _bar(total=plan.runs, desc=label, unit="round") as bar,
@@ -234,10 +189,10 @@ def _timed(device: Device, engine: Engine, runs: list[Run], options: Options, sa
                 run.samples_ms.append(one.ms[run.variant])
                 run.at_seconds.append(one.at)
             bar.update()
-            if one.at >= next_reading:
-                readings.append(device.state("during"))
-                next_reading += STATE_SECONDS
-    readings.append(device.state("after"))
+            if one.at >= next_state:
+                states.append(device.state("during"))
+                next_state += STATE_SECONDS
+    states.append(device.state("after"))
 
 
 def _bar(**options: object) -> tqdm:

@@ -15,12 +15,17 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
+import torch
+from executorch.devtools import Inspector
+from executorch.extension.pybindings import portable_lib
+from executorch.runtime import Runtime
+from tabulate import tabulate
 
 _PLUMBING = ("Method::", "Program::", "DELEGATE_CALL", "OPERATOR_CALL")
 
 
 @dataclass(frozen=True)
-class Kind:
+class OperatorKind:
     """All operators of one kind: how many there are, and the sum of their median times."""
 
     name: str
@@ -28,8 +33,8 @@ class Kind:
     ms: float
 
 
-def kinds(program: Path, x: np.ndarray, runs: int) -> list[Kind]:
-    """Run a ``.pte`` on one thread with the tracer on; its kinds of operator, the slowest first.
+def operator_kinds(program: bytes, x: np.ndarray, runs: int) -> list[OperatorKind]:
+    """Run a ``.pte``'s bytes on one thread with the tracer on; its kinds of operator, slowest first.
 
     Args:
         x: the program's input.
@@ -38,11 +43,6 @@ def kinds(program: Path, x: np.ndarray, runs: int) -> list[Kind]:
     Raises:
         ValueError: the installed runtime records no operators.
     """
-    import torch
-    from executorch.devtools import Inspector
-    from executorch.extension.pybindings import portable_lib
-    from executorch.runtime import Runtime
-
     portable_lib._unsafe_reset_threadpool(1)
     loaded = Runtime.get().load_program(program, enable_etdump=True)
     method = loaded.load_method("forward")
@@ -63,16 +63,20 @@ def kinds(program: Path, x: np.ndarray, runs: int) -> list[Kind]:
     return summed(times)
 
 
-def summed(times: list[tuple[str, float]]) -> list[Kind]:
+def summed(times: list[tuple[str, float]]) -> list[OperatorKind]:
     """Operators ``NAME #NUMBER`` and their times, summed by name."""
     by_name = defaultdict(list)
     for name, ms in times:
         by_name[re.sub(r" #\d+$", "", name)].append(ms)
-    return sorted((Kind(name, len(found), sum(found)) for name, found in by_name.items()), key=lambda kind: -kind.ms)
+    kinds = [OperatorKind(name, len(found), sum(found)) for name, found in by_name.items()]
+    return sorted(kinds, key=lambda kind: -kind.ms)
 
 
-def table(found: list[Kind]) -> str:
+def table(found: list[OperatorKind]) -> str:
     """The kinds as text, with their shares."""
     total = sum(kind.ms for kind in found)
-    lines = [f"{kind.name:<52} {kind.count:>4} {kind.ms:9.3f} ms {kind.ms / total:5.0%}" for kind in found]
-    return "\n".join([*lines, f"{'total':<52} {sum(kind.count for kind in found):>4} {total:9.3f} ms"])
+    rows = [[kind.name, kind.count, kind.ms, f"{kind.ms / total:.0%}"] for kind in found]
+    rows.append(["total", sum(kind.count for kind in found), total, "100%"])
+    return tabulate(
+        rows, ["operator", "count", "ms", "share"], floatfmt=".3f", colalign=("left", "right", "right", "right")
+    )

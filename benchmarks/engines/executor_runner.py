@@ -20,9 +20,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.devices.base import Device, DeviceError
-from benchmarks.engines.base import Engine, Golden, Plan, Round
+from benchmarks.engines.base import Engine, GoldenInput, Plan, Round
 from benchmarks.record import ColdStart
-from benchmarks.statistics import StopRule
 
 FOUND_AT = ("/data/local/tmp/executor_runner", "/usr/local/bin/executor_runner", "/usr/bin/executor_runner")
 BLOCK = 10
@@ -56,16 +55,16 @@ class ExecutorRunnerEngine(Engine):
     name: str = "executor-runner"
     programs: dict[str, str] = field(default_factory=dict)
 
-    def prepare(self, device: Device, programs: dict[str, Path], golden: list[Golden]) -> None:
+    def prepare(self, device: Device, programs: dict[str, Path], golden: list[GoldenInput]) -> None:
         """Push the runner if it is here, the programs and the golden inputs."""
         self.device = device
         self.command = find_runner(device, self.runner)
         self.programs = {v: device.push(path, f"{v}.pte") for v, path in programs.items()}
         self.inputs = {g.photo: device.push(g.file, f"golden-{i}.bin") for i, g in enumerate(golden)}
-        self.runtime = "executor_runner, version not told"
+        self.runtime = "executor_runner of unknown version"
 
     def outputs(self, variants: list[str], threads: int) -> dict[str, dict[str, list[float]]]:
-        """One process a photo; the first output file holds the seven float32 values."""
+        """One process a photo; the first output file holds ``quality`` as float32."""
         scores: dict[str, dict[str, list[float]]] = {variant: {} for variant in variants}
         with tempfile.TemporaryDirectory() as folder:
             local = Path(folder) / "output"
@@ -78,15 +77,14 @@ class ExecutorRunnerEngine(Engine):
         return scores
 
     def cold_start(self, variant: str, threads: int) -> ColdStart:
-        """A process that runs once; older builds of executor_runner do not tell their load time."""
+        """A process that runs once; older builds of executor_runner do not log their load time."""
         log = self._run(variant, threads, 1, f"a cold start of {variant}")
         return ColdStart(log.load_ms, log.iterations_ms[0], peak_mib=log.peak_mib)
 
     def rounds(self, variants: list[str], threads: int, plan: Plan) -> Iterator[Round]:
         """Blocks of ten timed executions, variants in turns; the n-th of each block make one round."""
-        rule = StopRule(plan.runs, plan.seconds, plan.max_seconds)
         began, done = time.monotonic(), 0
-        while not rule.is_done(done, time.monotonic() - began):
+        while not plan.is_done(done, time.monotonic() - began):
             blocks = {}
             for variant in variants:
                 log = self._run(variant, threads, plan.warmups + BLOCK, f"timing {variant}")
@@ -132,11 +130,11 @@ def parse_log(text: str) -> RunnerLog:
     for line in text.splitlines():
         if line.startswith('{"runner"'):
             try:
-                told = json.loads(line)
-                samples = [float(ms) for ms in told["samples_ms"]]
-                return RunnerLog(samples, float(told["load_ms"]), told["peak_mib"], str(told["runner"]))
+                summary = json.loads(line)
+                samples = [float(ms) for ms in summary["samples_ms"]]
+                return RunnerLog(samples, float(summary["load_ms"]), summary["peak_mib"], str(summary["runner"]))
             except (ValueError, KeyError, TypeError, RecursionError):
-                continue  # cut off, or not by this runner: what is missing is told by its caller
+                continue  # cut off, or not by this runner: its caller says what is missing
     loaded = _LOADED.search(text)
     iterations = {int(i): float(ms) for i, _, ms in _ITERATION.findall(text)}
     return RunnerLog([iterations[i] for i in sorted(iterations)], float(loaded[1]) if loaded else None)

@@ -19,7 +19,7 @@ from pocketiqa.errors import one_line
 
 from benchmarks.devices.base import Device, DeviceError
 from benchmarks.engines import worker
-from benchmarks.engines.base import Engine, Golden, Plan, Round
+from benchmarks.engines.base import Engine, GoldenInput, Plan, Round
 from benchmarks.record import ColdStart
 
 PYTHONS = ("python3.13", "python3.12", "python3.14", "python3")
@@ -37,7 +37,7 @@ class SdkEngine(Engine):
     def __init__(self, python: str | None = None, prefer: str | None = None) -> None:
         self.python, self.prefer = python, prefer
 
-    def prepare(self, device: Device, programs: dict[str, Path], golden: list[Golden]) -> None:
+    def prepare(self, device: Device, programs: dict[str, Path], golden: list[GoldenInput]) -> None:
         """Push the worker, the programs and the golden inputs."""
         self.device = device
         self.python = self.python or find_python(device)
@@ -54,7 +54,7 @@ class SdkEngine(Engine):
         scores: dict[str, dict[str, list[float]]] = {variant: {} for variant in variants}
         for event in self._events("outputs", "scoring the golden photos", variants, threads):
             if event["event"] == "output":
-                with self._told("scoring the golden photos"):
+                with self._answering("scoring the golden photos"):
                     scores[event["variant"]][event["photo"]] = [float(value) for value in event["quality"]]
         return scores
 
@@ -62,7 +62,7 @@ class SdkEngine(Engine):
         """Times and memory of one fresh process."""
         options = {"repeats": REPEATS_FOR_MEMORY}
         events = list(self._events("cold", f"a cold start of {variant}", [variant], threads, **options))
-        with self._told(f"a cold start of {variant}"):
+        with self._answering(f"a cold start of {variant}"):
             (cold,) = (event for event in events if event["event"] == "cold")
             times = {key: value and _sane(value) for key, value in cold.items() if key != "event"}
             return ColdStart(**times)
@@ -73,13 +73,13 @@ class SdkEngine(Engine):
         with closing(self._events("timed", "timing", variants, threads, **options)) as events:
             for event in events:
                 if event["event"] == "round":
-                    with self._told("timing"):
-                        told = Round(_sane(event["at"]), {v: _sane(event["ms"][v]) for v in variants})
-                    yield told
+                    with self._answering("timing"):
+                        found = Round(_sane(event["at"]), {v: _sane(event["ms"][v]) for v in variants})
+                    yield found
 
     @contextmanager
-    def _told(self, step: str) -> Iterator[None]:
-        """A worker's event is a stranger's word: what is missing or of a wrong type is an error of the device."""
+    def _answering(self, step: str) -> Iterator[None]:
+        """The device may send anything: an event that lacks a value, or has one of a wrong type, is its error."""
         try:
             yield
         except (KeyError, TypeError, ValueError, AttributeError) as error:

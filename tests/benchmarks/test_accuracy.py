@@ -11,9 +11,8 @@ from PIL import Image, ImageOps
 from pocketiqa.scorer import Scorer
 from scipy.stats import kendalltau, pearsonr, spearmanr
 
-from benchmarks import accuracy as module
-from benchmarks.__main__ import accuracy
-from benchmarks.accuracy import agreement, logistic_plcc, measure_accuracy, table
+from benchmarks.accuracy import agreement, logistic_plcc, measure_accuracy, read_teacher_scores, table
+from benchmarks.commands.accuracy import accuracy
 from benchmarks.consistency import measure_consistency
 from distill.data.mos_sets import MosSet, MosSetError
 
@@ -68,14 +67,39 @@ def test_a_source_of_few_photos_counts_in_the_pool_alone_and_a_few_photos_are_re
         measure_accuracy(twelve.take(np.arange(4)), tiny_bundle, "int8")
 
 
-def test_a_teachers_own_figures_and_the_students_agreement_with_it_follow(
-    tiny_bundle: Path, twelve: MosSet, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "_teacher_scores", lambda run, mos_set: 1 - mos_set.mos)
-    rows = {row.group: row for row in measure_accuracy(twelve, tiny_bundle, "int8", Path("a run"))}
+def test_a_teachers_own_figures_and_the_students_agreement_with_it_follow(tiny_bundle: Path, twelve: MosSet) -> None:
+    rows = {row.group: row for row in measure_accuracy(twelve, tiny_bundle, "int8", 1 - twelve.mos)}
     assert list(rows) == [title + name for title in ("", "teacher: ", "to teacher: ") for name in ("pooled", "a", "b")]
     assert rows["teacher: pooled"].srcc == pytest.approx(-1)
     assert rows["to teacher: pooled"].srcc == pytest.approx(-rows["pooled"].srcc)
+
+
+def test_a_teachers_scores_are_found_by_name_in_any_order_and_among_others(twelve: MosSet, tmp_path: Path) -> None:
+    lines = [f"{path.parent.name}/{path.name},{score}" for path, score in zip(twelve.paths, twelve.mos)]
+    table_of_teacher = tmp_path / "teacher.csv"
+    table_of_teacher.write_text("\n".join(["name,score", "another.png,0.5", *reversed(lines)]))
+    assert read_teacher_scores(table_of_teacher, twelve) == pytest.approx(twelve.mos)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (None, "no table"),
+        ("photo,mos\n0.png,1", "columns name and score"),
+        ("name,score\n0.png,0.5", "no score of 1.png"),
+        ("name,score\n0.png,2", "'2'; give a number from 0 to 1"),
+        ("name,score\n0.png,nan", "give a number"),
+        ("name,score\n0.png", "None; give a number"),
+    ],
+)
+def test_a_table_that_is_no_teachers_of_this_set_is_refused(
+    twelve: MosSet, tmp_path: Path, text: str | None, words: str
+) -> None:
+    table_of_teacher = tmp_path / "teacher.csv"
+    if text is not None:
+        table_of_teacher.write_text(text)
+    with pytest.raises(MosSetError, match=words):
+        read_teacher_scores(table_of_teacher, twelve)
 
 
 def test_the_command_takes_a_folder_and_a_table_of_any_scale(
@@ -85,8 +109,9 @@ def test_the_command_takes_a_folder_and_a_table_of_any_scale(
     own = tmp_path / "opinions.csv"
     own.write_text("\n".join(["img_name,mos", *lines]))
     assert accuracy(images=tmp_path, mos=own, scale=(1, 5), bundle=tiny_bundle) == 0
-    printed = capsys.readouterr().out
-    assert printed.strip() == table(measure_accuracy(replace(twelve, sources=np.full(12, "own")), tiny_bundle, "int8"))
+    printed, _, sources = capsys.readouterr().out.partition("\n\n")
+    assert printed == table(measure_accuracy(replace(twelve, sources=np.full(12, "own")), tiny_bundle, "int8"))
+    assert sources.startswith("tiny-0.0.1, int8. Measured 20") and "python -m benchmarks" in sources
 
 
 def test_the_command_asks_for_photos_and_scores_together(tmp_path: Path) -> None:

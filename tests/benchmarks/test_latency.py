@@ -3,20 +3,23 @@
 import json
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from pocketiqa.bundle import Bundle
 
 from benchmarks.devices.base import Device, DeviceError
+from benchmarks.disturbances import disturbances
 from benchmarks.engines.base import Engine, Round
-from benchmarks.latency import Options, drop_partial_rounds, judge, measure, state_flags
-from benchmarks.record import ColdStart, DeviceProperties, ParityVerdict, PerfRecord, Reading, Run
+from benchmarks.latency import Options, drop_partial_rounds, measure
+from benchmarks.parity import check_parity
+from benchmarks.record import ColdStart, DeviceProperties, DeviceState, ParityCheck, PerfRecord, Run
 from benchmarks.report import report
 
 CHECKOUT = Path(__file__).parents[2]
+SEVEN = [f"output {i}" for i in range(7)]
 QUICK = Options(runs=4, seconds=0, cold_starts=3)
 
 
@@ -29,8 +32,8 @@ class PretendDevice(Device):
     def properties(self) -> DeviceProperties:
         return DeviceProperties("pretend", "aarch64", "Linux")
 
-    def state(self, when: str) -> Reading:
-        return Reading(when, temperatures={"cpu": 40.0})
+    def state(self, when: str) -> DeviceState:
+        return DeviceState(when, temperatures={"cpu": 40.0})
 
 
 class PretendEngine(Engine):
@@ -88,7 +91,7 @@ def test_what_was_measured_before_the_end_is_kept(bundle: Bundle, stop: BaseExce
 
 
 def test_a_round_that_ctrl_c_cut_in_two_is_dropped() -> None:
-    verdict = ParityVerdict(True, 1, 0.0, 0.01, True)
+    verdict = ParityCheck(True, 1, 0.0, 0.01, True)
     first = Run("int8", 1, "r", verdict, samples_ms=[1.0, 2.0, 3.0], at_seconds=[0.1, 0.2])
     second = Run("fp32", 1, "r", verdict, samples_ms=[4.0, 5.0], at_seconds=[0.1, 0.2])
     other_threads = Run("int8", 2, "r", verdict, samples_ms=[6.0], at_seconds=[0.1])
@@ -99,24 +102,25 @@ def test_a_round_that_ctrl_c_cut_in_two_is_dropped() -> None:
 def test_a_float_rounding_is_no_parity_break_but_not_bit_identical() -> None:
     expected = {"a.jpg": [0.5] * 7}
     got = {"a.jpg": [float(np.nextafter(np.float32(0.5), np.float32(1)))] + [0.5] * 6}
-    verdict = judge(expected, got, 1e-4)
+    verdict = check_parity(expected, got, 1e-4, SEVEN)
     assert verdict.passed
     assert not verdict.bit_identical
-    assert verdict.worst.startswith("a.jpg, score")
+    assert verdict.worst.startswith("a.jpg, output 0")
+    assert verdict.differences["output 0"] == verdict.max_difference and verdict.differences["output 1"] == 0
 
 
 @pytest.mark.parametrize("got", [{}, {"a.jpg": [0.5] * 6}, {"a.jpg": [float("nan")] * 7}])
 def test_missing_outputs_and_numbers_that_are_none_break_parity(got: dict) -> None:
-    assert not judge({"a.jpg": [0.5] * 7}, got, 0.01).passed
+    assert not check_parity({"a.jpg": [0.5] * 7}, got, 0.01, SEVEN).passed
 
 
 def test_a_device_that_got_hot_or_slow_is_flagged() -> None:
-    cool = Reading("before", temperatures={"soc": 35.0}, clocks={"cpu0": 600.0}, thermal_status=0)
-    fast = Reading("during", temperatures={"soc": 52.0}, clocks={"cpu0": 2400.0}, thermal_status=0)
-    slow = Reading("during", temperatures={"soc": 60.0}, clocks={"cpu0": 1500.0}, thermal_status=2)
-    flags = state_flags([cool, fast, slow])
+    cool = DeviceState("before", temperatures={"soc": 35.0}, clocks={"cpu0": 600.0}, thermal_status=0)
+    fast = DeviceState("during", temperatures={"soc": 52.0}, clocks={"cpu0": 2400.0}, thermal_status=0)
+    slow = DeviceState("during", temperatures={"soc": 60.0}, clocks={"cpu0": 1500.0}, thermal_status=2)
+    flags = disturbances([cool, fast, slow])
     assert [flag.split()[0] for flag in flags] == ["thermal", "soc", "the"]
-    assert state_flags([cool, replace(cool, when="after")]) == []
+    assert disturbances([cool, msgspec.structs.replace(cool, when="after")]) == []
 
 
 @pytest.mark.parametrize("duration", ["30", "m", "0m", "5d", "-3s"])

@@ -3,10 +3,9 @@
 from pathlib import Path
 
 import numpy as np
-import pytest
 from pocketiqa.bundle import Bundle
 
-from benchmarks.operators import kinds, summed, table
+from benchmarks.operators import operator_kinds, summed, table
 
 
 def test_operators_of_one_kind_are_summed_and_the_slowest_comes_first() -> None:
@@ -16,9 +15,8 @@ def test_operators_of_one_kind_are_summed_and_the_slowest_comes_first() -> None:
 
 
 def test_an_int8_program_shows_its_int8_convolutions(tiny_bundle: Path) -> None:
-    pytest.importorskip("executorch.devtools")
     bundle = Bundle.open(tiny_bundle)
     x = np.random.default_rng(0).random(bundle.manifest.input.shape, dtype=np.float32)
-    found = kinds(bundle.artifact("int8"), x, runs=3)
+    found = operator_kinds(bundle.read_variant("int8"), x, runs=3)
     assert any("Convolution" in kind.name and "QC8" in kind.name for kind in found)
     assert all(kind.ms >= 0 for kind in found)

@@ -1,0 +1,1 @@
+"""One file a command of ``python -m benchmarks``: its flags, and what it calls with them."""
