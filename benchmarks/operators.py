@@ -15,10 +15,6 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
-import torch
-from executorch.devtools import Inspector
-from executorch.extension.pybindings import portable_lib
-from executorch.runtime import Runtime
 from tabulate import tabulate
 
 _PLUMBING = ("Method::", "Program::", "DELEGATE_CALL", "OPERATOR_CALL")
@@ -43,6 +39,12 @@ def operator_kinds(program: bytes, x: np.ndarray, runs: int) -> list[OperatorKin
     Raises:
         ValueError: the installed runtime records no operators.
     """
+    # They take seconds, and --help needs none of them.
+    import torch
+    from executorch.devtools import Inspector
+    from executorch.extension.pybindings import portable_lib
+    from executorch.runtime import Runtime
+
     portable_lib._unsafe_reset_threadpool(1)
     loaded = Runtime.get().load_program(program, enable_etdump=True)
     method = loaded.load_method("forward")

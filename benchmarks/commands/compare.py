@@ -8,7 +8,8 @@ from typing import Annotated
 import tyro
 
 from benchmarks.compare import MARGIN, caveats, changes
-from benchmarks.record import PerfRecord, RecordError
+from benchmarks.record import PerfRecord
+from benchmarks.result_file import RecordError
 
 
 def compare(

@@ -9,7 +9,7 @@ import msgspec
 from pocketiqa.files import atomic_file
 
 from benchmarks.peers.catalogue import BASELINE
-from benchmarks.record import Amount, Count, Milliseconds, RecordError, Strict, read_record, write_record
+from benchmarks.result_file import Amount, Count, Milliseconds, RecordError, Strict, read_record, write_record
 from benchmarks.statistics import interleaved_ratio, quantile_intervals
 
 SCHEMA = "pocketiqa-peers"
@@ -25,8 +25,8 @@ class PeerSamples(Strict):
     runtime: str | None = None
     threads: int = 1
     score: float | None = None
-    samples_ms: list[Milliseconds] = msgspec.field(default_factory=list)
-    baseline_ms: list[Milliseconds] = msgspec.field(default_factory=list)
+    samples_ms: list[Milliseconds] = []
+    baseline_ms: list[Milliseconds] = []
     peak_mib: Amount | None = None
     file_bytes: Count | None = None
     parameters: Count | None = None
@@ -63,8 +63,8 @@ class PeersRecord(Strict):
     photo: str = ""
     created: str = ""
     commit: str = ""
-    commands: list[list[str]] = msgspec.field(default_factory=list)
-    peers: list[PeerSamples] = msgspec.field(default_factory=list)
+    commands: list[list[str]] = []
+    peers: list[PeerSamples] = []
     schema: str = SCHEMA
     schema_version: int = SCHEMA_VERSION
 

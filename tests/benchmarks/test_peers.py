@@ -15,7 +15,7 @@ from benchmarks.peers.environments import ENVIRONMENTS, EnvironmentFailed, pytho
 from benchmarks.peers.material import PHOTO_SIZE, write_material
 from benchmarks.peers.record import PeerSamples, PeersRecord, read_csv, write_csv
 from benchmarks.peers.table import plot, tables
-from benchmarks.record import RecordError
+from benchmarks.result_file import RecordError
 
 WORKER = """
 import json, sys, time

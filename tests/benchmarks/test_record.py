@@ -12,9 +12,9 @@ from benchmarks.record import (
     ParityCheck,
     PerfRecord,
     Ratio,
-    RecordError,
     Run,
 )
+from benchmarks.result_file import RecordError
 from benchmarks.statistics import Interval, summarize
 
 
