@@ -70,4 +70,5 @@ def _cells(one: PeerFigures) -> list[object]:
 
 
 def _interval(value: float, low: float, high: float) -> str:
-    return f"{value:.3g} [{low:.3g}, {high:.3g}]"
+    middle, *ends = (f"{float(f'{number:.3g}'):g}" for number in (value, low, high))  # 1630, not 1.63e+03
+    return f"{middle} [{', '.join(ends)}]"

@@ -11,7 +11,7 @@ from pocketiqa.preprocess import open_photo
 
 from benchmarks.peers import measure, process
 from benchmarks.peers.catalogue import BASELINE, PEERS, STUDENT, Peer, choose
-from benchmarks.peers.environments import ENVIRONMENTS, EnvironmentFailed, python_of
+from benchmarks.peers.environments import CHECKOUT, ENVIRONMENTS, EnvironmentFailed, python_of
 from benchmarks.peers.material import PHOTO_SIZE, write_material
 from benchmarks.peers.record import PeerSamples, PeersRecord, read_csv, write_csv
 from benchmarks.peers.table import plot, tables
@@ -158,3 +158,8 @@ def test_the_plot_is_the_same_picture_each_time(record: PeersRecord, tmp_path: P
     assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
     plot(record.figures, tmp_path / "one.png")
     assert (tmp_path / "one.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_results_show_the_committed_rows() -> None:
+    folder = CHECKOUT / "benchmarks" / "experiments"
+    assert tables(read_csv(folder / "results" / "peers.csv")) in (folder / "RESULTS.md").read_text()

@@ -1,0 +1,1 @@
+"""What was measured with this room's commands: questions, answers and raw rows; see RESULTS.md."""
