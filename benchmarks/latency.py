@@ -50,6 +50,8 @@ class Options:
         for name, least in (("runs", 1), ("seconds", 0), ("max_seconds", 1), ("warmups", 0), ("cold_starts", 3)):
             if getattr(self, name) < least:
                 raise ValueError(f"--{name.replace('_', '-')} {getattr(self, name)}: at least {least}")
+        if self.max_seconds < self.seconds:
+            raise ValueError(f"--max-seconds {self.max_seconds:g}: at least --seconds, {self.seconds:g}")
 
     def soaking(self, duration: str | None) -> Options:
         """These options, or with a duration such as ``90s``, ``30m`` or ``1h`` those of a soak that long."""

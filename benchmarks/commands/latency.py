@@ -23,7 +23,7 @@ def latency(
     threads: str = "1",
     runs: int = 100,
     seconds: float = 10.0,
-    max_seconds: float = 120.0,
+    max_seconds: float | None = None,
     warmups: int = 5,
     cold_starts: int = 3,
     soak: str | None = None,
@@ -46,7 +46,7 @@ def latency(
         threads: Thread counts, separated by commas; each is a measurement of its own.
         runs: Stop after at least this many rounds (MLPerf Mobile: 1024) ...
         seconds: ... and at least this many seconds (MLPerf Mobile: 60) ...
-        max_seconds: ... but never after more than these.
+        max_seconds: ... but never after more than these; 120 by default, or --seconds where that is longer.
         warmups: Rounds that are run first and dropped.
         cold_starts: Fresh processes for load time, first inference and memory; at least 3.
         soak: Measure this long instead, for example 30m, and print each minute's median.
@@ -65,7 +65,7 @@ def latency(
         threads=[_thread_count(part) for part in _listed(threads, "--threads")],
         runs=runs,
         seconds=seconds,
-        max_seconds=max(max_seconds, seconds),
+        max_seconds=max(120.0, seconds) if max_seconds is None else max_seconds,
         warmups=warmups,
         cold_starts=cold_starts,
     ).soaking(soak)

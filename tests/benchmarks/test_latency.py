@@ -226,6 +226,8 @@ def test_the_command_measures_this_machine(
         (["--variant", "int4"], "int4"),
         (["--variant", "int8,int8"], "different values"),
         (["--bundle", "/nowhere"], "not a folder"),
+        (["--max-seconds", "5"], "at least --seconds, 10"),
+        (["--soak", "5d"], "30m"),
     ],
 )
 def test_misuse_ends_with_2_and_one_line(
