@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[1]
 ROOMS = ("sdk_python", "distill", "quantize", "mobile_export", "benchmarks", "tests")
 MERMAID = "assets/mermaid.js"
 _LINK = re.compile(r"""(?P<before>\]\(|(?:src|href)=")(?P<target>[^)#"\s:]+)(?P<after>[^)"]*[)"])""")
+_CODE = re.compile(r"`[^`\n]+`")
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
@@ -46,7 +47,10 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """A link to a folder leads to its README, or is left out where a folder has none: a site lists no folders."""
+    """What a forge shows and a site does not: a folder behind a link, and an escaped pipe in a table's code.
+
+    A link to a folder leads to its README, or is left out where the folder has none.
+    """
     here = (ROOT / page.file.src_uri).parent
 
     def of_a_folder(match: re.Match[str]) -> str:
@@ -55,7 +59,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         readme = f"{match['target'].rstrip('/')}/README.md"
         return f"{match['before']}{readme}{match['after']}" if (here / readme).is_file() else "]"
 
-    return _LINK.sub(of_a_folder, markdown)
+    return _CODE.sub(lambda match: match[0].replace("\\|", "|"), _LINK.sub(of_a_folder, markdown))
 
 
 def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
@@ -63,4 +67,5 @@ def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
     if 'class="mermaid"' not in output:
         return output
     up = "../" * page.url.count("/")
-    return output.replace("</head>", f'<script src="{up}{MERMAID}"></script></head>', 1)
+    scripts = "".join(f'<script src="{up}{script}"></script>' for script in (MERMAID, "diagrams.js"))
+    return output.replace("</head>", f"{scripts}</head>", 1)
