@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from arm64_root import RootUnavailable
+from arm64_root import PYTHON, RootUnavailable
 from emulated_device import RIGHT_CPU, TRAP_CPU, EmulatedDevice
 from integer_program import integer_program
 from pocketiqa.bundle import Bundle
@@ -40,7 +40,9 @@ folder = sys.argv[1]
 (there,) = load_program(f"{folder}/integer.pte").run(numpy.load(f"{folder}/x.npy"))
 numpy.save(f"{folder}/there.npy", there)
 """
-ENDLESS = ["--variant", "int8", "--runs", "1000000", "--max-seconds", "3600"]
+# Looking for a Python costs a start of one, which takes seconds under emulation.
+KNOWN_PYTHON = ["--python", PYTHON]
+ENDLESS = ["--variant", "int8", "--runs", "1000000", "--max-seconds", "3600", *KNOWN_PYTHON]
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +113,8 @@ def test_the_int8_trap_of_the_emulator_is_caught_before_any_timing(
 ) -> None:
     device.choose_cpu(TRAP_CPU)
     try:
-        command = device.benchmarks(*arguments(device, "ssh", tiny_bundle, tmp_path / "perf.json"), "--runs", "5")
+        options = ["--runs", "5", *KNOWN_PYTHON]
+        command = device.benchmarks(*arguments(device, "ssh", tiny_bundle, tmp_path / "perf.json"), *options)
         code = command.end()
     finally:
         device.choose_cpu(RIGHT_CPU)
