@@ -60,7 +60,8 @@ class DeviceProperties(Strict):
 
     def __str__(self) -> str:
         known = [self.model, self.soc, self.machine, " + ".join(self.int8), self.system]
-        return ", ".join(part for part in [*known, self.cores and f"{self.cores} cores"] if part)
+        cores = self.cores and (f"{self.cores} cores" if self.cores > 1 else "1 core")
+        return ", ".join(part for part in [*known, cores] if part)
 
 
 class ParityCheck(Strict):

@@ -41,7 +41,8 @@ def markdown(record: PerfRecord) -> str:
         for run in record.runs
     ]
     places = ["", "", "", "", "", ".1f", ".1f", ".0f", ""]
-    table = tabulate(rows, heads, "pipe", floatfmt=places, missingval="", disable_numparse=[2, 3])
+    aligned = ["left", *["right"] * 7, "left"]
+    table = tabulate(rows, heads, "pipe", places, missingval="", disable_numparse=[2, 3], colalign=aligned)
     notes = [f"{r.of} takes {r.ratio} times as long as {r.to}, {r.threads} thread(s)." for r in record.ratios]
     runtimes = " and ".join(sorted({run.runtime for run in record.runs}))
     notes.append(f"{record.bundle} {record.bundle_version} with {runtimes}; medians and quantiles with 95 % intervals.")

@@ -4,6 +4,7 @@ Emulated times are no latencies: what is tested is plumbing, parity and what hap
 here waits for a time to pass, only for what a command says or does.
 """
 
+import os
 import platform
 import shutil
 import signal
@@ -80,6 +81,10 @@ def test_the_shipped_int8_program_is_measured_and_gives_the_hosts_scores_to_the_
     device: EmulatedDevice, shipped: Path, tmp_path: Path, transport: str
 ) -> None:
     options = ["--variant", "int8", "--runs", "3", "--seconds", "0"]
+    # Over ssh the device's Python is found. Here the official runtime would import torch in each process.
+    torch_free = os.environ.get("POCKETIQA_TORCH_FREE_PYTHON")
+    known = {"ssh": None, "adb": PYTHON, "local": torch_free}[transport]
+    options += ["--python", known] if known else []
     command = device.benchmarks(*arguments(device, transport, shipped, tmp_path / "perf.json"), *options)
     assert command.end() == 0, command.output
     record = record_of(command, tmp_path)

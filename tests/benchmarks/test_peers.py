@@ -1,5 +1,6 @@
 """Peers measured in turns: what is paired with what, what a failing peer leaves, and the table."""
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pocketiqa.bundle import Bundle
-from pocketiqa.preprocess import open_photo
+from pocketiqa.preprocess import open_photo, preprocess
 
 from benchmarks.peers import measure, process
 from benchmarks.peers.catalogue import BASELINE, PEERS, STUDENT, Peer, choose
@@ -163,3 +164,22 @@ def test_the_plot_is_the_same_picture_each_time(record: PeersRecord, tmp_path: P
 def test_the_results_show_the_committed_rows() -> None:
     folder = CHECKOUT / "benchmarks" / "experiments"
     assert tables(read_csv(folder / "results" / "peers.csv")) in (folder / "RESULTS.md").read_text()
+
+
+@pytest.mark.slow
+def test_a_real_worker_scores_and_tells_what_it_knows(tiny_bundle: Path, tmp_path: Path) -> None:
+    """In the torch-free environment where there is one: a peer's Python has none of the factory's packages."""
+    bundle = Bundle.open(tiny_bundle)
+    (tmp_path / "int8.pte").write_bytes(bundle.read_variant("int8"))
+    golden, expected = next(iter(bundle.golden.items()))
+    np.save(tmp_path / "input.npy", preprocess(bundle.read(golden), bundle.manifest.input))
+    python = Path(os.environ.get("POCKETIQA_TORCH_FREE_PYTHON", sys.executable))
+    worker = process.PeerProcess(BASELINE, python, tmp_path, 1)
+    try:
+        ready = worker.event("ready")
+        assert ready["score"] == pytest.approx(expected["int8"][0], abs=1e-5)
+        assert ready["file_bytes"] == (tmp_path / "int8.pte").stat().st_size
+        assert worker.sample() > 0
+        assert worker.end()["peak_mib"] > 20
+    finally:
+        worker.close()
