@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from distill.data.degraded_photos import CLEAN, DegradedPhoto, render
 from distill.data.mos_sets import split_by_hash
-from distill.degradations import KINDS, LEVELS
+from distill.degradations.degrade import KINDS, LEVELS
 from distill.networks.student import INPUT_SPEC
 
 FEWEST = 16

@@ -26,7 +26,7 @@ from tqdm import tqdm
 
 from distill.data.degraded_photos import degraded_pixels, pristine_photos
 from distill.data.training_photos import check_photos, read_photo
-from distill.degradations import KINDS, LEVELS
+from distill.degradations.degrade import KINDS, LEVELS
 from distill.experiments.leave_one_out import markdown
 from distill.networks.student import INPUT_SPEC, SHIPPED_STUDENT, load_student
 

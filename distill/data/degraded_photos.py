@@ -17,8 +17,7 @@ from pocketiqa.preprocess import PreprocessSpec, preprocess
 
 from distill.data.mos_sets import MosSetError
 from distill.data.training_photos import read_photo
-from distill.degradations import DEGRADATIONS, KINDS, LEVELS, degrade
-from distill.degradations.degrade import SMALLEST_SIDE
+from distill.degradations.degrade import DEGRADATIONS, KINDS, LEVELS, SMALLEST_SIDE, degrade
 from distill.networks.student import ATTRIBUTES
 
 CLEAN = "clean"

@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 from distill.data.mos_sets import MosSetError
-from distill.degradations import degrade
+from distill.degradations.degrade import degrade
 
 _SIDE = 160
 _FAULTS = ((None, 0), ("gaussian_blur", 4), ("jpeg", 5))

@@ -6,18 +6,13 @@ import math
 from collections.abc import Sequence
 
 import torch
-from kornia.filters import filter2d, gaussian_blur2d
+from kornia.filters import filter2d
 
 from . import randomness
+from .gaussian import blur_gaussian
 
 # A disc and a line are rasterised from this many points per pixel and axis.
 SAMPLES_PER_PIXEL = 16
-
-
-def blur_gaussian(images: torch.Tensor, sigma: float) -> torch.Tensor:
-    """Gaussian blur of any B×C×H×W tensor; ``sigma`` in pixels, kernel cut at three sigma."""
-    size = 2 * math.ceil(3 * sigma) + 1
-    return gaussian_blur2d(images, (size, size), (sigma, sigma), border_type="replicate")
 
 
 def gaussian_blur(images: torch.Tensor, sigma: float, seeds: Sequence[int]) -> torch.Tensor:

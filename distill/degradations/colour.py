@@ -11,7 +11,7 @@ from kornia.filters import spatial_gradient
 from torch.nn import functional
 
 from . import randomness
-from .blur import blur_gaussian
+from .gaussian import blur_gaussian
 
 EDGE_SPREAD = 4.0
 

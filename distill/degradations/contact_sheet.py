@@ -5,7 +5,6 @@ python -m distill.degradations.contact_sheet PHOTO OUT.png
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
@@ -14,9 +13,10 @@ import torch
 import tyro
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 from pocketiqa.errors import PhotoError
+from pocketiqa.files import atomic_file
 from pocketiqa.preprocess import open_photo
 
-from distill.degradations import DEGRADATIONS, LEVELS, degrade
+from distill.degradations.degrade import DEGRADATIONS, LEVELS, degrade
 
 GAP = 6
 HEADING = 30
@@ -79,12 +79,10 @@ def main(photo: tyro.conf.Positional[Path], out: tyro.conf.Positional[Path], til
         sys.exit(_misuse(f"{photo}: {error}"))
     except ValueError as error:
         sys.exit(_misuse(f"--tile {tile}: {error}"))
-    unfinished = out.with_name(f".{out.name}.{os.getpid()}")
     try:
-        sheet.save(unfinished, format="PNG")
-        unfinished.replace(out)
+        with atomic_file(out, "wb") as stream:
+            sheet.save(stream, format="PNG")
     except OSError as error:
-        unfinished.unlink(missing_ok=True)
         sys.exit(_misuse(f"cannot write {out}: {error.strerror}; choose another place"))
     print(f"{out}: {len(DEGRADATIONS)} kinds, {len(LEVELS)} levels, {sheet.width}×{sheet.height} pixels")
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from kornia.color import lab_to_rgb, rgb_to_lab
 
-from .blur import blur_gaussian
+from .gaussian import blur_gaussian
 
 SHARPEN_RADIUS = 3.0
 

@@ -20,7 +20,7 @@ from pocketiqa.preprocess import PreprocessSpec, open_photo, preprocess
 
 from distill.data.degraded_photos import pristine_photos
 from distill.data.mos_sets import read_biq2021
-from distill.degradations import degrade
+from distill.degradations.degrade import degrade
 from distill.experiments.leave_one_out import markdown
 from distill.heads.frozen_features import FrozenTrunk, StudentFeatures, frozen_features
 from distill.heads.linear import PLAIN, Opinions, fit_heads

@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 
 from distill.data.training_photos import read_photo
-from distill.degradations import DEGRADATIONS, KINDS, LEVELS, degrade
+from distill.degradations.degrade import DEGRADATIONS, KINDS, LEVELS, degrade
 from distill.networks.student import ATTRIBUTES
 from distill.stages.alignment_losses import consistency_loss, level_ranking_loss, symmetric_negatives_loss
 from distill.teacher.prompts import PromptSet

@@ -19,7 +19,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy, normalize
 
 from distill.data.degraded_photos import DegradedPhoto
-from distill.degradations import KINDS, LEVELS
+from distill.degradations.degrade import KINDS, LEVELS
 from distill.networks.student import WIDTH, Student, quality_of
 from distill.stages.distillation_losses import (
     confidence,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from distill.degradations import degrade
+from distill.degradations.degrade import degrade
 from distill.stages.alignment_losses import consistency_loss, level_ranking_loss, symmetric_negatives_loss
 from distill.teacher.teacher import Teacher
 

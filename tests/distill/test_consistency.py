@@ -11,7 +11,7 @@ from PIL import Image
 from distill.data import consistency as module
 from distill.data.consistency import ConsistencyConfig, consistency, measure_consistency
 from distill.data.mos_sets import MosSetError
-from distill.degradations import KINDS
+from distill.degradations.degrade import KINDS
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import skimage.data
 import torch
 from sklearn.datasets import load_sample_image
 
-from distill.degradations import ATTRIBUTE_OF_KIND, DEGRADATIONS, GROUPS, KINDS, LEVELS, degrade
-from distill.degradations.blur import blur_gaussian
+from distill.degradations.degrade import ATTRIBUTE_OF_KIND, DEGRADATIONS, GROUPS, KINDS, LEVELS, degrade
+from distill.degradations.gaussian import blur_gaussian
 
 SIDE = 256
 RANDOM_KINDS = (

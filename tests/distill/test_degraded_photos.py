@@ -19,7 +19,7 @@ from distill.data.degraded_photos import (
     severity_ladders,
 )
 from distill.data.mos_sets import MosSetError
-from distill.degradations import DEGRADATIONS, KINDS
+from distill.degradations.degrade import DEGRADATIONS, KINDS
 from distill.networks.student import ATTRIBUTES, INPUT_SPEC
 
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from distill.data.degraded_photos import CLEAN, DegradedPhoto, attribute_targets
-from distill.degradations import degrade
+from distill.degradations.degrade import degrade
 from distill.networks.student import Student
 from distill.stages.distillation import DistillationConfig, DistillationStage, Lesson
 from distill.teacher.teacher import Teacher
