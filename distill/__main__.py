@@ -1,55 +1,59 @@
-"""``python -m distill``: train a teacher and a student, and measure what their design rests on."""
+"""``python -m distill``: train a teacher, and distil it into a student.
+
+A command imports its own modules alone: torch takes seconds, and ``--help`` none of them.
+"""
 
 from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 
 import tyro
-from pocketiqa.errors import one_line
+from pocketiqa.exit_status import run_command
 
-from distill.data.consistency import ConsistencyConfig, measure_consistency
-from distill.experiments.ablation import AblationConfig, measure_ablation
-from distill.experiments.fine_tune import FineTuneConfig, measure_fine_tuning
-from distill.experiments.input_policy import InputPolicyConfig, measure_input_policies
-from distill.experiments.leave_one_out import LeaveOneOutConfig, leave_one_source_out
-from distill.experiments.trained_trunks import TrainedTrunksConfig, measure_trained_trunks
-from distill.stages.train_student import StudentConfig, train_student
-from distill.stages.train_teacher import TeacherRunConfig, train_teacher
-from distill.training.run_folder import TrainingStopped
 
-_COMMANDS = {
-    "teacher": (TeacherRunConfig, lambda config: json.dumps(train_teacher(config), indent=2)),
-    "student": (StudentConfig, lambda config: json.dumps(train_student(config)["validation"], indent=2)),
-    "ablation": (AblationConfig, measure_ablation),
-    "leave-one-out": (LeaveOneOutConfig, leave_one_source_out),
-    "trained-trunks": (TrainedTrunksConfig, measure_trained_trunks),
-    "fine-tune": (FineTuneConfig, measure_fine_tuning),
-    "consistency": (ConsistencyConfig, measure_consistency),
-    "input-policy": (InputPolicyConfig, measure_input_policies),
-}
+def _teacher(arguments: list[str]) -> dict[str, object]:
+    """train a CLIP teacher on pristine photos (stage A) and on people's scores (stage B)"""
+    from distill.stages.train_teacher import TeacherRunConfig, train_teacher
+
+    return train_teacher(tyro.cli(TeacherRunConfig, prog="python -m distill teacher", args=arguments))
+
+
+def _student(arguments: list[str]) -> dict[str, object]:
+    """train a student: heads on a frozen trunk, and with --teacher the trunk too (stage C)"""
+    from distill.stages.train_student import StudentConfig, train_student
+
+    config = tyro.cli(StudentConfig, prog="python -m distill student", args=arguments)
+    if config.preset == "smoke":
+        config = replace(config, teacher=config.run / "teacher")
+        _teacher(["--run", str(config.teacher), "--preset", "smoke", "--seed", str(config.seed)])
+    return train_student(config)["validation"]
+
+
+def _teacher_scores(arguments: list[str]) -> dict[str, object]:
+    """write a teacher's scores of a MOS set as a CSV"""
+    from distill.stages.score_photos import TeacherScoresConfig, write_teacher_scores
+
+    return write_teacher_scores(tyro.cli(TeacherScoresConfig, prog="python -m distill teacher-scores", args=arguments))
+
+
+_COMMANDS = {"teacher": _teacher, "student": _student, "teacher-scores": _teacher_scores}
+_USAGE = f"usage: python -m distill {{{','.join(_COMMANDS)}}} [options]"
 
 
 def main() -> int:
-    configs = {name: config for name, (config, _) in _COMMANDS.items()}
-    config = tyro.extras.subcommand_cli_from_dict(configs, prog="python -m distill", description=__doc__)
-    run = next(run for kind, run in _COMMANDS.values() if isinstance(config, kind))
-    try:
-        print(run(config))
-    except TrainingStopped as error:
-        return _complain(str(error), 1)
-    except (ValueError, FileNotFoundError) as error:  # data, teacher, run or student: each message says what to do
-        return _complain(str(error), 2)
-    except OSError as error:  # the disk is full, say
-        return _complain(f"{error.filename or 'a file'}: {error.strerror or error}", 1)
-    except KeyboardInterrupt:
-        return _complain("stopped; the same command goes on from what was last saved", 130)
-    return 0
+    return run_command("distill", _run, interrupted="stopped; the same command goes on from what was last saved")
 
 
-def _complain(message: str, status: int) -> int:
-    print(f"distill: {one_line(message)}", file=sys.stderr)
-    return status
+def _run() -> None:
+    name, *arguments = sys.argv[1:] or ["--help"]
+    if name in ("-h", "--help"):
+        print("\n".join([_USAGE, "", *(f"  {one:16}{does.__doc__}" for one, does in _COMMANDS.items())]))
+    elif name not in _COMMANDS:
+        raise ValueError(f"there is no command {name!r}; {_USAGE}")
+    else:
+        print(json.dumps(_COMMANDS[name](arguments), indent=2))
 
 
 if __name__ == "__main__":

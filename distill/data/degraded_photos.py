@@ -15,10 +15,9 @@ import torch
 from PIL import Image
 from pocketiqa.preprocess import PreprocessSpec, preprocess
 
-from distill.data.mos_sets import MosSetError
+from distill.data.mos_sets.photo_set import MosSetError
 from distill.data.training_photos import read_photo
 from distill.degradations.degrade import DEGRADATIONS, KINDS, LEVELS, SMALLEST_SIDE, degrade
-from distill.networks.student import ATTRIBUTES
 
 CLEAN = "clean"
 # The MOS photos are about this large; a level's severity depends on the resolution.
@@ -114,12 +113,12 @@ def degraded_pixels(photo: Image.Image, kind: str, level: int, seed: int) -> np.
     return np.ascontiguousarray(pixels)
 
 
-def attribute_targets(copies: list[DegradedPhoto]) -> np.ndarray:
-    """Float32 n×6 in [0, 1]: 1 where a copy leaves the attribute alone, down to 0 at level 5 where it harms it.
+def attribute_targets(copies: list[DegradedPhoto], attributes: tuple[str, ...]) -> np.ndarray:
+    """Float32 n×attributes in [0, 1]: 1 where a copy leaves one alone, down to 0 at level 5 where it harms it.
 
     Rows of kinds that no single attribute is to blame for are NaN: they say nothing about any.
     """
-    targets = np.ones((len(copies), len(ATTRIBUTES)), dtype=np.float32)
+    targets = np.ones((len(copies), len(attributes)), dtype=np.float32)
     for row, copy in enumerate(copies):
         if copy.level == 0:
             continue
@@ -127,5 +126,5 @@ def attribute_targets(copies: list[DegradedPhoto]) -> np.ndarray:
         if attribute is None:
             targets[row] = np.nan
         else:
-            targets[row, ATTRIBUTES.index(attribute)] = 1 - copy.level / max(LEVELS)
+            targets[row, attributes.index(attribute)] = 1 - copy.level / max(LEVELS)
     return targets

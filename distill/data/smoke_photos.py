@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from distill.data.mos_sets import MosSetError
+from distill.data.mos_sets.photo_set import MosSetError
 from distill.degradations.degrade import degrade
 
 _SIDE = 160

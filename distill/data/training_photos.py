@@ -17,7 +17,7 @@ from pocketiqa.errors import PhotoError, one_line
 from pocketiqa.preprocess import open_photo
 from tqdm import tqdm
 
-from distill.data.mos_sets import MosSetError
+from distill.data.mos_sets.photo_set import MosSetError
 
 _LISTED = 5
 

@@ -1,1 +1,1 @@
-"""Questions about the student's design and their answers; nothing imports this package."""
+"""Questions and their answers: ``RESULTS.md``. Nothing of the product imports anything from here."""

@@ -1,6 +1,6 @@
 """What helps on photos of a source that was never seen: one row a measure, frozen features, left-out sources.
 
-    python -m distill ablation --mos-folder DIR --pristine DIR [DIR ...] [--beyond-images DIR --beyond-mos CSV]
+    python -m distill.experiments ablation --mos-folder DIR --pristine DIR [DIR ...]
 
 Every row fits a score head to two of BIQ2021's three sources and ranks the third; intervals are bootstrapped over its
 photos. "In" is the mean SRCC within each source of a held-out tenth, "kinds" the mean SRCC over six kinds of photos
@@ -15,7 +15,6 @@ cannot reward what tells photos of several kinds apart, since it ranks within on
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -25,17 +24,17 @@ import torch
 from pocketiqa.parity import srcc
 from tqdm import tqdm
 
-from distill.data.consistency import falling
-from distill.data.degraded_photos import CLEAN, DegradedPhoto, pristine_photos, severity_ladders
-from distill.data.mos_sets import MosSetError, read_biq2021, read_scored_photos, split_by_hash
-from distill.experiments.ablation_rows import Room, rows
+from distill.data.degraded_photos import DegradedPhoto, pristine_photos, severity_ladders
+from distill.data.mos_sets import MosSet, MosSetError, read_biq2021, read_scored_photos, split_by_hash
+from distill.experiments.ablation_rows import TrunkFeatures, Trunks, Variant, variants
+from distill.experiments.figures import KINDS_PER_PHOTO, RESAMPLES, mean_falling, srcc_estimate
 from distill.experiments.photo_kinds import kinds_of_photos
-from distill.heads.frozen_features import FrozenTrunk, StudentFeatures, ladders_of, opinions_of
-from distill.heads.linear import Ladders
+from distill.experiments.table import Cell, Table
+from distill.networks.student import INPUT_SPEC, StudentFeatures
 from distill.teacher.packaged import Lite2Features
-
-KINDS_PER_PHOTO = 2  # ladders of each pristine photo, for both trunks
-_RESAMPLES = 500
+from distill.training.feature_sets import ladder_features, scored_features
+from distill.training.features import LadderFeatures
+from distill.training.frozen_trunk import FrozenTrunk
 
 
 @dataclass(frozen=True)
@@ -51,6 +50,7 @@ class AblationConfig:
         beyond_scale: the worst and the best score there can be in it.
         cache: where features are kept.
         seed: of ladders and resamples.
+        csv: where the rows are written as well.
     """
 
     mos_folder: Path
@@ -61,10 +61,32 @@ class AblationConfig:
     beyond_scale: tuple[float, float] = (0.0, 1.0)
     cache: Path = Path("runs/cache")
     seed: int = 0
+    csv: Path | None = None
 
 
-def measure_ablation(config: AblationConfig) -> str:
-    """A Markdown table; a cell is SRCC and half its 95 % interval.
+@dataclass(frozen=True)
+class _Question:
+    """Which photos are left out, and what ranks a row.
+
+    Attributes:
+        scored: BIQ2021's train split.
+        tenth: mask of the photos held out of every source.
+        kind: number of each photo's kind.
+        copies: held-out degraded photos.
+        beyond: the other set, if any.
+        seed: of resamples.
+    """
+
+    scored: MosSet
+    tenth: np.ndarray
+    kind: np.ndarray
+    copies: list[DegradedPhoto]
+    beyond: MosSet | None
+    seed: int
+
+
+def measure_ablation(config: AblationConfig) -> Table:
+    """One row a variant.
 
     Raises:
         MosSetError: no BIQ2021, no photos, or only one of the set beyond's images and scores.
@@ -80,85 +102,74 @@ def measure_ablation(config: AblationConfig) -> str:
     kept = split_by_hash([copy.photo for copy in copies], 0.1)
 
     @cache
-    def rooms(name: str) -> Room:
-        trunk = FrozenTrunk({"student": StudentFeatures, "teacher": Lite2Features}[name]())
+    def trunks(name: str) -> TrunkFeatures:
+        trunk = FrozenTrunk({"student": StudentFeatures, "teacher": Lite2Features}[name](), INPUT_SPEC)
 
         @cache
-        def split_ladders() -> tuple[Ladders, torch.Tensor]:
-            whole = ladders_of(photos, KINDS_PER_PHOTO, config.seed, trunk, config.cache)
-            return without(whole, kept), whole.features[kept]
+        def split_ladders() -> tuple[LadderFeatures, torch.Tensor]:
+            whole = ladder_features(photos, KINDS_PER_PHOTO, config.seed, trunk, config.cache)
+            return whole.without(kept), whole.features[kept]
 
-        return Room(
-            opinions_of(mos_set, trunk, config.cache),
+        return TrunkFeatures(
+            scored_features(mos_set, trunk, config.cache),
             split_ladders,
-            None if beyond is None else opinions_of(beyond, trunk, config.cache),
+            None if beyond is None else scored_features(beyond, trunk, config.cache),
         )
 
-    held_out = [copy for copy, out in zip(copies, kept) if out]
-    tenth = split_by_hash(mos_set.paths, 0.1)
-    kind = kinds_of_photos(rooms("student").opinions.features, config.seed)
-    sources = [str(name) for name in np.unique(mos_set.sources)]
-    chosen = {
-        name: row for name, row in rows().items() if config.rows is None or any(part in name for part in config.rows)
-    }
-    columns = [*(f"out {name}" for name in sources), "in", "kinds", "ladders", "to teacher"]
-    columns += ["beyond"] if beyond else []
-    lines = [f"| head | {' | '.join(columns)} |", "| --- |" + " ---: |" * len(columns)]
-    for name, row in tqdm(chosen.items(), desc="rows"):
-        cells, monotone, followed = [], [], []
-        for source in sources:
-            out = mos_set.sources == source
-            scorer, room = row.fit(rooms, ~out), rooms(row.trunk)
-            score = scorer(room.opinions.features[out]).numpy()
-            cells.append(with_interval(score, mos_set.mos[out], config.seed))
-            monotone.append(falls(held_out, scorer(room.held_out).numpy()))
-            if row.teacher is not None:
-                told = row.teacher(rooms, ~out)(rooms("teacher").opinions.features[out])
-                followed.append(srcc(score, told.numpy()))
-        score = row.fit(rooms, ~tenth)(rooms(row.trunk).opinions.features).numpy()
-        within = [tenth & (mos_set.sources == source) for source in sources]
-        cells.append(f"{np.mean([srcc(score[part], mos_set.mos[part]) for part in within]):.3f}")
-        apart = []
-        for out in (kind == number for number in np.unique(kind)):
-            score = row.fit(rooms, ~out)(rooms(row.trunk).opinions.features[out]).numpy()
-            apart.append(srcc(score, mos_set.mos[out]))
-        cells.append(f"{np.mean(apart):.3f}")
-        cells += [f"{np.mean(monotone):.3f}", f"{np.mean(followed):.3f}" if followed else "–"]
-        if beyond is not None:
-            score = row.fit(rooms, np.ones(len(mos_set), dtype=bool))(rooms(row.trunk).beyond.features).numpy()
-            cells.append(with_interval(score, beyond.mos, config.seed))
-        lines.append(f"| {name} | {' | '.join(cells)} |")
-        tqdm.write(lines[-1], file=sys.stderr)
-    counts = ", ".join(f"{name} {int((mos_set.sources == name).sum())}" for name in sources)
-    note = (
-        f"n = {len(mos_set)} photos ({counts}); {len(photos)} pristine photos, {len({r.photo for r in held_out})} of "
-        f"them held out with {len(held_out)} copies; seed {config.seed}, {_RESAMPLES} resamples."
-        + ("" if beyond is None else f" Beyond: n = {len(beyond)} photos.")
+    question = _Question(
+        mos_set,
+        split_by_hash(mos_set.paths, 0.1),
+        kinds_of_photos(trunks("student").scored.features, config.seed),
+        [copy for copy, out in zip(copies, kept) if out],
+        beyond,
+        config.seed,
     )
-    return "\n".join([*lines, "", note])
+    names, counts = np.unique(mos_set.sources, return_counts=True)
+    columns = [*(f"out {name}" for name in names), "in", "kinds", "ladders", "to teacher"]
+    table = Table("head", columns + (["beyond"] if beyond else []), _note(question, counts, len(photos), config.seed))
+    chosen = {
+        name: variant
+        for name, variant in variants().items()
+        if config.rows is None or any(part in name for part in config.rows)
+    }
+    for name, variant in tqdm(chosen.items(), desc="rows"):
+        table.rows[name] = _cells(variant, trunks, question)
+    return table
 
 
-def without(whole: Ladders, held_out: np.ndarray) -> Ladders:
-    """Training ladders: the copies that are not held out, and the pairs among them."""
-    kept = torch.from_numpy(~held_out)
-    place = torch.cumsum(kept, 0) - 1
-    pairs = whole.pairs[kept[whole.pairs].all(1)]
-    return Ladders(whole.features[kept], whole.targets[kept], place[pairs])
+def _note(question: _Question, counts: np.ndarray, pristine: int, seed: int) -> str:
+    sources = ", ".join(f"{name} {count}" for name, count in zip(np.unique(question.scored.sources), counts))
+    note = (
+        f"n = {len(question.scored)} photos ({sources}); {pristine} pristine photos, "
+        f"{len({copy.photo for copy in question.copies})} of them held out with {len(question.copies)} degraded "
+        f"copies; seed {seed}, {RESAMPLES} resamples."
+    )
+    return note if question.beyond is None else f"{note} Beyond: n = {len(question.beyond)} photos."
 
 
-def with_interval(score: np.ndarray, mos: np.ndarray, seed: int) -> str:
-    """SRCC and half its 95 % interval, bootstrapped over the n photos, as a table's cell."""
-    draws = np.random.default_rng(seed).integers(0, len(mos), (_RESAMPLES, len(mos)))
-    low, high = np.quantile([srcc(score[rows], mos[rows]) for rows in draws], (0.025, 0.975))
-    return f"{srcc(score, mos):.3f} ± {(high - low) / 2:.3f}"
-
-
-def falls(copies: list[DegradedPhoto], score: np.ndarray) -> float:
-    """Mean monotonicity of ladders, each from the clean photo on."""
-    clean = {copy.photo: value for copy, value in zip(copies, score) if copy.kind == CLEAN}
-    along: dict[tuple, dict[int, float]] = {}
-    for copy, value in zip(copies, score):
-        if copy.level:
-            along.setdefault((copy.photo, copy.kind), {0: clean[copy.photo]})[copy.level] = value
-    scores = [[ladder[level] for level in sorted(ladder)] for ladder in along.values()]
-    return float(np.mean([falling(np.array(of_ladder)) for of_ladder in scores]))
+def _cells(variant: Variant, trunks: Trunks, question: _Question) -> list[Cell]:
+    scored, own = question.scored, trunks(variant.trunk)
+    sources = np.unique(scored.sources)
+    cells: list[Cell] = []
+    monotone, followed = [], []
+    for source in sources:
+        out = scored.sources == source
+        scorer = variant.fit(trunks, ~out)
+        score = scorer(own.scored.features[out]).numpy()
+        cells.append(srcc_estimate(score, scored.mos[out], question.seed))
+        monotone.append(mean_falling(question.copies, scorer(own.held_out).numpy()))
+        if variant.teacher is not None:
+            taught = variant.teacher(trunks, ~out)(trunks("teacher").scored.features[out])
+            followed.append(srcc(score, taught.numpy()))
+    score = variant.fit(trunks, ~question.tenth)(own.scored.features).numpy()
+    within = [question.tenth & (scored.sources == source) for source in sources]
+    cells.append(float(np.mean([srcc(score[part], scored.mos[part]) for part in within])))
+    apart = []
+    for out in (question.kind == number for number in np.unique(question.kind)):
+        score = variant.fit(trunks, ~out)(own.scored.features[out]).numpy()
+        apart.append(srcc(score, scored.mos[out]))
+    cells += [float(np.mean(apart)), float(np.mean(monotone)), float(np.mean(followed)) if followed else None]
+    if question.beyond is not None:
+        score = variant.fit(trunks, np.ones(len(scored), dtype=bool))(own.beyond.features).numpy()
+        cells.append(srcc_estimate(score, question.beyond.mos, question.seed))
+    return cells

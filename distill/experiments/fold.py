@@ -5,27 +5,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from pocketiqa.preprocess import preprocess
 from torch import nn
 
-from distill.data.degraded_photos import DegradedPhoto, render, severity_ladders
-from distill.data.mos_sets import MosSet, split_by_hash
+from distill.data.degraded_photos import DegradedPhoto, render
+from distill.data.mos_sets import MosSet
 from distill.data.training_photos import read_photo
-from distill.experiments.ablation import KINDS_PER_PHOTO, without
-from distill.heads.frozen_features import FrozenTrunk, StudentFeatures, ladders_of, opinions_of
-from distill.heads.hidden_units import HingeConfig, fit_hinges
-from distill.heads.linear import HeadConfig, Ladders, Opinions, fit_heads
-from distill.heads.projection import ProjectionConfig, embed_views, fit_projection
-from distill.networks.student import INPUT_SPEC, Student
-from distill.stages.distil_student import DistilConfig, prepare_lesson
-from distill.stages.distillation import Lesson
-from distill.teacher.packaged import Lite2Features
-from distill.teacher.teacher import Scoring, Teacher, TeacherConfig, load_teacher, read_prompts
+from distill.heads.attributes import AttributesConfig, fit_attributes
+from distill.heads.hidden_units import HiddenUnitsConfig, fit_hidden_units
+from distill.heads.projection import ProjectionConfig, fit_projection
+from distill.networks.student import INPUT_SPEC, Linear, Student, StudentFeatures, stack_heads
+from distill.teacher.load import load_teacher
+from distill.teacher.packaged import Lite2Features, embed_views
+from distill.teacher.prompt_scores import Scoring, prompt_scores
+from distill.teacher.teacher import Teacher, TeacherConfig
+from distill.training.features import LadderFeatures, ScoredFeatures
+from distill.training.frozen_trunk import FrozenTrunk
 
 SCORING: Scoring = TeacherConfig().scoring
 _VIEWS = len(INPUT_SPEC.views)
@@ -33,11 +32,11 @@ _VIEWS = len(INPUT_SPEC.views)
 
 @dataclass(frozen=True)
 class Photos:
-    """Scored photos and ladders, and both frozen trunks' features of all of them.
+    """Scored photos and severity ladders, and both frozen trunks' features of all of them.
 
     Attributes:
         mos_set: scored photos of several sources.
-        copies: of ladders of pristine photos.
+        copies: severity ladders of pristine photos.
         held_out: mask of the copies that nothing learns.
         features: of each trunk, of the scored photos and of the copies.
     """
@@ -45,18 +44,7 @@ class Photos:
     mos_set: MosSet
     copies: list[DegradedPhoto]
     held_out: np.ndarray
-    features: dict[type[nn.Module], tuple[Opinions, Ladders]]
-
-
-def photos_and_features(mos_set: MosSet, pristine: list[Path], seed: int, cache: Path) -> Photos:
-    """Features come from ``cache`` where they are there; a tenth of the pristine photos is held out."""
-    features = {}
-    for module in (StudentFeatures, Lite2Features):
-        trunk = FrozenTrunk(module())
-        on_ladders = ladders_of(pristine, KINDS_PER_PHOTO, seed, trunk, cache)
-        features[module] = opinions_of(mos_set, trunk, cache), on_ladders
-    copies = severity_ladders(pristine, KINDS_PER_PHOTO, seed)
-    return Photos(mos_set, copies, split_by_hash([copy.photo for copy in copies], 0.1), features)
+    features: dict[type[nn.Module], tuple[ScoredFeatures, LadderFeatures]]
 
 
 class Fold:
@@ -68,9 +56,12 @@ class Fold:
         copies: the copies that teach.
         ranked: scored photos of the source that was left out.
         judged: copies that nothing learned.
+        text: the teacher's prompts, unit embeddings N×D.
+        features: the student's of the scored photos and then of the copies, n×d.
+        embedding: the teacher's of all of them, n×D of length 1.
     """
 
-    def __init__(self, source: str, photos: Photos, ranked: int, judged: int, seed: int) -> None:
+    def __init__(self, source: str, photos: Photos, ranked: int, judged: int, seed: int, pseudo_labels: float) -> None:
         """Fit both.
 
         Args:
@@ -79,6 +70,7 @@ class Fold:
             ranked: photos of the source, at most.
             judged: held-out pristine photos with their copies, at most.
             seed: of the choice of photos, and of what starts at random.
+            pseudo_labels: share of the teacher's scores in what the student's heads are fitted to.
         """
         self.source, self._seed = source, seed
         mos_set, held_out = photos.mos_set, photos.held_out
@@ -92,23 +84,21 @@ class Fold:
         shown = sorted(unlearnt, key=lambda photo: photo.name)[:judged]
         self.judged = [copy for copy in photos.copies if copy.photo in shown]
 
-        def features(trunk: type[nn.Module]) -> tuple[Opinions, Ladders]:
-            opinions, copies = photos.features[trunk]
-            return opinions.take(use), without(copies, held_out)
+        def features(trunk: type[nn.Module]) -> tuple[ScoredFeatures, LadderFeatures]:
+            scored, ladders = photos.features[trunk]
+            return scored.take(use), ladders.without(held_out)
 
         self._for_teacher = features(Lite2Features)
         self.text = load_teacher(TeacherConfig()).text().detach()
         self._projection = self._project(self.text)
         embedding = [embed_views(part.features, *self._projection) for part in self._for_teacher]
-        opinions, copies = features(StudentFeatures)
-        told = read_prompts(embedding[0], self.text, SCORING).score
-        targets = opinions.blended(told, DistilConfig().told)
-        self._heads = fit_hinges(targets, copies, fit_heads(targets, copies, HeadConfig()), HingeConfig(), seed)
-        lesson = prepare_lesson(
-            self.seen, self.copies, torch.cat([opinions.features, copies.features]), torch.cat(embedding)
-        )
-        # What ranks is the source left out; figures on the others would cost more than the steps do.
-        self.lesson: Lesson = replace(lesson, held_out=np.zeros(len(lesson.copies), dtype=bool))
+        scored, ladders = features(StudentFeatures)
+        labels = prompt_scores(embedding[0], self.text, SCORING).score
+        targets = scored.blended(labels, pseudo_labels)
+        attributes = fit_attributes(ladders, targets.features, AttributesConfig())
+        self._heads = stack_heads(fit_hidden_units(targets, ladders, HiddenUnitsConfig(), seed), attributes)
+        self.features = torch.cat([scored.features, ladders.features])
+        self.embedding = torch.cat(embedding)
 
     def student(self) -> Student:
         """A new one with the fitted heads."""
@@ -126,10 +116,10 @@ class Fold:
 
     def outputs(self, network: nn.Module) -> np.ndarray:
         """The first outputs of ``network``, n×d, of the ranked photos and then of the judged copies."""
-        program = FrozenTrunk(network)
+        program = FrozenTrunk(network, INPUT_SPEC)
         photos = (preprocess(read_photo(path), INPUT_SPEC) for path in self.ranked.paths)
         copies = (render(copy, INPUT_SPEC) for copy in self.judged)
         return np.stack([program(views) for part in (photos, copies) for views in part])
 
-    def _project(self, text: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def _project(self, text: torch.Tensor) -> Linear:
         return fit_projection(*self._for_teacher, _VIEWS, text, SCORING, ProjectionConfig())

@@ -1,6 +1,6 @@
 """Leave one source out: does a head that never saw a source of photos rank its photos?
 
-    python -m distill leave-one-out --mos-folder DIR
+    python -m distill.experiments leave-one-out --mos-folder DIR
 
 A pooled validation figure rewards a model that tells the sources apart; this one cannot. Rows are the choices
 that the student rests on: which depths it reads, which views it sees, how hard its weights are held down.
@@ -18,10 +18,13 @@ from torch import nn
 from tqdm import tqdm
 
 from distill.data.mos_sets import read_biq2021, split_by_hash
-from distill.heads.frozen_features import FrozenTrunk, opinions_of
-from distill.heads.linear import PLAIN, HeadConfig, Opinions, fit_heads
+from distill.experiments.linear_score import PLAIN, LinearScoreConfig, fit_linear_score, linear_score
+from distill.experiments.table import Table
 from distill.networks.backbone import IMAGENET_MEAN, IMAGENET_STD, lite0_backbone
-from distill.networks.student import STAGE_CHANNELS, spatial_mean
+from distill.networks.student import INPUT_SPEC, STAGE_CHANNELS, Linear, spatial_mean
+from distill.training.feature_sets import scored_features
+from distill.training.features import ScoredFeatures
+from distill.training.frozen_trunk import FrozenTrunk
 
 _VALIDATION_SHARE = 0.2
 _LAST = 1280
@@ -54,13 +57,15 @@ class LeaveOneOutConfig:
     Attributes:
         mos_folder: a checkout of BIQ2021.
         cache: where the frozen trunk's features are kept.
+        csv: where the rows are written as well.
     """
 
     mos_folder: Path
     cache: Path = Path("runs/cache")
+    csv: Path | None = None
 
 
-def rows() -> dict[str, tuple[np.ndarray, HeadConfig]]:
+def rows() -> dict[str, tuple[np.ndarray, LinearScoreConfig]]:
     """Name of a row → the features it may use and how its head is fitted."""
     view = np.arange(2 * _STAGES + _LAST)
     means, last, deviations = np.split(view, [_STAGES, _STAGES + _LAST])
@@ -68,10 +73,10 @@ def rows() -> dict[str, tuple[np.ndarray, HeadConfig]]:
         name: np.concatenate([columns, columns + len(view)])
         for name, columns in {"means": means, "last": last, "deviations": deviations, "all": view}.items()
     }
-    # Features are compared under one plain fit; ``ablation.py`` compares fits of the chosen features.
+    # Features are compared under one plain fit; ``ablation_rows.py`` compares fits of the chosen features.
     chosen, default = both["means"], PLAIN
     return {
-        "last layer, whole view (the usual probe)": (usual_probe(), default),
+        "last layer, whole view (the usual probe)": (last, default),
         "last layer, both views": (both["last"], default),
         "stage means, whole view": (means, default),
         "stage means, detail view": (means + len(view), default),
@@ -82,55 +87,36 @@ def rows() -> dict[str, tuple[np.ndarray, HeadConfig]]:
         "chosen, L2 / 4": (chosen, replace(default, l2=default.l2 / 4)),
         "chosen, L2 × 4": (chosen, replace(default, l2=default.l2 * 4)),
         "chosen, MSE alone": (chosen, replace(default, plcc=0.0)),
-        "usual probe, MSE alone": (usual_probe(), replace(default, plcc=0.0)),
+        "usual probe, MSE alone": (last, replace(default, plcc=0.0)),
     }
 
 
-def usual_probe() -> np.ndarray:
-    """The columns of :class:`EveryFeature`'s two views that most probes read: the last layer, of the whole view."""
-    return np.arange(_STAGES, _STAGES + _LAST)
+def leave_one_source_out(config: LeaveOneOutConfig) -> Table:
+    """SRCC: pooled and within sources on a validation part, and on each source left out.
 
-
-def leave_one_source_out(config: LeaveOneOutConfig) -> str:
-    """A Markdown table of SRCC: pooled and within sources on a validation part, and on each source left out."""
+    Raises:
+        MosSetError: no BIQ2021 there.
+    """
     mos_set = read_biq2021(config.mos_folder, "train")
-    opinions = opinions_of(mos_set, FrozenTrunk(EveryFeature()), config.cache)
+    scored = scored_features(mos_set, FrozenTrunk(EveryFeature(), INPUT_SPEC), config.cache)
     held_out = split_by_hash(mos_set.paths, _VALIDATION_SHARE)
-    sources = [str(name) for name in np.unique(opinions.sources)]
-    figures = {
-        name: _in_domain(opinions, held_out, columns, heads)
-        + [
-            _srcc(opinions, opinions.sources != source, opinions.sources == source, columns, heads)
-            for source in sources
+    names, counts = np.unique(scored.sources, return_counts=True)
+    count = ", ".join(f"{name} {number}" for name, number in zip(names, counts))
+    columns = ["pooled", *(f"in {name}" for name in names), *(f"out {name}" for name in names)]
+    table = Table("head", columns, f"n = {len(mos_set)} photos ({count}); validation part {int(held_out.sum())}.")
+    for name, (used, how) in tqdm(rows().items(), desc="heads"):
+        head = fit_linear_score(scored.take(~held_out), None, how, used)
+        inside = [_srcc(scored.take(held_out & (scored.sources == source)), head) for source in names]
+        outside = [
+            _srcc(
+                scored.take(scored.sources == source),
+                fit_linear_score(scored.take(scored.sources != source), None, how, used),
+            )
+            for source in names
         ]
-        for name, (columns, heads) in tqdm(rows().items(), desc="heads")
-    }
-    counts = ", ".join(f"{name} {int((opinions.sources == name).sum())}" for name in sources)
-    note = f"n = {len(mos_set)} photos ({counts}); validation part {int(held_out.sum())}."
-    columns = ["pooled", *(f"in {name}" for name in sources), *(f"out {name}" for name in sources)]
-    return markdown("head", columns, figures, note)
+        table.rows[name] = [_srcc(scored.take(held_out), head), *inside, *outside]
+    return table
 
 
-def markdown(what: str, columns: list[str], rows: dict[str, list[float]], note: str) -> str:
-    """A Markdown table of figures with three digits, and a note below."""
-    lines = [f"| {what} | " + " | ".join(columns) + " |", "| --- |" + " ---: |" * len(columns)]
-    lines += [f"| {name} | " + " | ".join(f"{value:.3f}" for value in values) + " |" for name, values in rows.items()]
-    return "\n".join([*lines, "", note])
-
-
-def _in_domain(opinions: Opinions, held_out: np.ndarray, columns: np.ndarray, heads: HeadConfig) -> list[float]:
-    weight, bias = fit_heads(opinions.take(~held_out), None, heads, columns)
-    rest = opinions.take(held_out)
-    score = _score(rest.features, weight, bias)
-    within = [rest.sources == name for name in np.unique(rest.sources)]
-    mos = rest.mos.numpy()
-    return [srcc(score, mos), *(srcc(score[rows], mos[rows]) for rows in within)]
-
-
-def _srcc(opinions: Opinions, train: np.ndarray, test: np.ndarray, columns: np.ndarray, heads: HeadConfig) -> float:
-    weight, bias = fit_heads(opinions.take(train), None, heads, columns)
-    return srcc(_score(opinions.features[test], weight, bias), opinions.mos[test].numpy())
-
-
-def _score(features: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> np.ndarray:
-    return torch.sigmoid(features @ weight[0] + bias[0]).numpy()
+def _srcc(scored: ScoredFeatures, head: Linear) -> float:
+    return srcc(linear_score(scored.features, head).numpy(), scored.mos.numpy())

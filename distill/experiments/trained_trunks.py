@@ -1,6 +1,6 @@
 """What the stages do to trunks that they train: one row a term, on photos of a source that nobody saw.
 
-    python -m distill trained-trunks --mos-folder BIQ2021 --pristine DIR [DIR ...]
+    python -m distill.experiments trained-trunks --mos-folder BIQ2021 --pristine DIR [DIR ...]
 
 ``ablation.py`` measures what can be fitted to a frozen trunk; here trunks learn, by a few steps from the same fitted
 start. Teacher and student are fitted, and trained, without the source that ranks them. "Change" is the mean of the
@@ -11,8 +11,8 @@ both rows share.
 from __future__ import annotations
 
 import re
-import sys
-from dataclasses import asdict, dataclass, field, fields, replace
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,21 +22,26 @@ from torch import nn
 from torch.nn.functional import normalize
 from tqdm import tqdm
 
-from distill.data.degraded_photos import pristine_photos
-from distill.data.mos_sets import read_biq2021
-from distill.experiments.ablation import falls, with_interval
-from distill.experiments.fold import SCORING, Fold, photos_and_features
-from distill.networks.student import INPUT_SPEC
-from distill.stages.alignment import AlignmentConfig, AlignmentStage
-from distill.stages.distil_student import DistilConfig, distil
-from distill.stages.distillation import DistillationConfig
-from distill.stages.opinions import OpinionConfig, OpinionStage
-from distill.teacher.teacher import Teacher, read_prompts
+from distill.data.degraded_photos import pristine_photos, severity_ladders
+from distill.data.mos_sets import MosSet, read_biq2021, split_by_hash
+from distill.experiments.figures import KINDS_PER_PHOTO, RESAMPLES, mean_falling, srcc_estimate
+from distill.experiments.fold import SCORING, Fold, Photos
+from distill.experiments.table import Estimate, Table
+from distill.experiments.trained_rows import StudentSteps, TeacherSteps, student_rows, teacher_rows
+from distill.networks.student import INPUT_SPEC, StudentFeatures
+from distill.stages.alignment import AlignmentStage
+from distill.stages.distil import DistilConfig, distil
+from distill.stages.lesson import Lesson
+from distill.stages.opinions import OpinionStage
+from distill.stages.prepare_lesson import prepare_lesson
+from distill.teacher.packaged import Lite2Features
+from distill.teacher.prompt_scores import prompt_scores
+from distill.teacher.teacher import Teacher
 from distill.training.distributed import this_process
+from distill.training.feature_sets import ladder_features, scored_features
+from distill.training.frozen_trunk import FrozenTrunk
 from distill.training.run_folder import RunFolder
 from distill.training.trainer import Objective, TrainerConfig, train
-
-_RESAMPLES = 500
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,7 @@ class TrainedTrunksConfig:
         distillation: stage C's steps, at the trunk's whole rate.
         alignment: stage A's steps.
         opinions: stage B's steps.
+        csv: where the rows are written as well.
     """
 
     mos_folder: Path
@@ -68,6 +74,7 @@ class TrainedTrunksConfig:
     distillation: TrainerConfig = field(default_factory=lambda: TrainerConfig(steps=20, batch=8, rate=1e-4))
     alignment: TrainerConfig = field(default_factory=lambda: TrainerConfig(steps=8, batch=2, rate=3e-5))
     opinions: TrainerConfig = field(default_factory=lambda: TrainerConfig(steps=15, batch=8, rate=3e-5))
+    csv: Path | None = None
 
 
 class _Embedding(nn.Module):
@@ -81,73 +88,31 @@ class _Embedding(nn.Module):
         return normalize(self.teacher.embed(views).mean(0), dim=0)
 
 
-@dataclass(frozen=True)
-class TeacherSteps:
-    """Which stages a teacher goes through; none is its start."""
-
-    alignment: AlignmentConfig | None = None
-    opinions: OpinionConfig | None = None
-    context_tokens: int = 0
-
-
-def student_rows(config: TrainedTrunksConfig) -> dict[str, DistilConfig | None]:
-    """Name of a row → stage C's settings; None is the start."""
-    nothing = DistillationConfig(**dict.fromkeys([term.name for term in fields(DistillationConfig)], 0))
-    # The first stages cost half of the time and stay.
-    trunk = {"trunk_rate": 1.0, "frozen_stages": 3}
-    supervised = replace(nothing, opinions=1.0, attributes=1.0, **trunk)
-    whole = DistillationConfig(**trunk)
-
-    def trained(loss: DistillationConfig, keep_start: float = 0.0, average: float = 0.0) -> DistilConfig:
-        return DistilConfig(loss=loss, steps=replace(config.distillation, average=average), keep_start=keep_start)
-
-    def also(**terms: float) -> DistilConfig:
-        return trained(replace(supervised, **terms))
-
-    return {
-        "student: fitted heads, frozen trunk": None,
-        "student: plain fine-tune to people's scores": also(),
-        "student: the same, heads trained too": also(heads_rate=1.0),
-        "student: the same, near the frozen features": also(keep_features=whole.keep_features),
-        "student: the same, teacher's score": also(score=whole.score),
-        "student: the same, teacher's ranking of pairs": also(ranking=whole.ranking),
-        "student: the same, teacher's embedding, squared error": also(embedding=whole.embedding),
-        "student: the same, teacher's embedding, angle": also(cosine=1.0),
-        "student: the same, teacher's grades": also(grades=whole.grades),
-        "student: the same, teacher's antonym pairs": also(pairs=whole.pairs),
-        "student: the same, its score with the reference known (CKDN)": also(score=whole.score, privileged=True),
-        "student: the same, its score weighed by its confidence": also(score=whole.score, confident=True),
-        "student: the same, kind × level named (CONTRIQUE)": also(kinds=0.1),
-        "student: all of stage C": trained(whole),
-        "student: all of it, half of the start's weights (WiSE-FT)": trained(whole, keep_start=0.5),
-        "student: all of it, moving average of weights": trained(whole, average=0.9),
-    }
+def photos_and_features(mos_set: MosSet, pristine: list[Path], seed: int, cache: Path) -> Photos:
+    """Features come from ``cache`` where they are there; a tenth of the pristine photos is held out."""
+    features = {}
+    for module in (StudentFeatures, Lite2Features):
+        trunk = FrozenTrunk(module(), INPUT_SPEC)
+        on_ladders = ladder_features(pristine, KINDS_PER_PHOTO, seed, trunk, cache)
+        features[module] = scored_features(mos_set, trunk, cache), on_ladders
+    copies = severity_ladders(pristine, KINDS_PER_PHOTO, seed)
+    return Photos(mos_set, copies, split_by_hash([copy.photo for copy in copies], 0.1), features)
 
 
-def teacher_rows() -> dict[str, TeacherSteps]:
-    """Name of a row → the stages."""
-    seen = OpinionConfig(INPUT_SPEC.height, INPUT_SPEC.width, validation=0)
-    none = replace(seen, fidelity=0.0, mse=0.0, plcc=0.0)
-    return {
-        "teacher: fitted projection, frozen trunk": TeacherSteps(),
-        "teacher: stage A": TeacherSteps(AlignmentConfig()),
-        "teacher: stage B": TeacherSteps(opinions=seen),
-        "teacher: stages A and B": TeacherSteps(AlignmentConfig(), seen),
-        "teacher: stage A, symmetric negatives (TripletCLIP)": TeacherSteps(AlignmentConfig(symmetric=1.0)),
-        "teacher: stage A, attributes' pairs": TeacherSteps(AlignmentConfig(attributes=1.0)),
-        "teacher: stage A, learnable context": TeacherSteps(AlignmentConfig(), context_tokens=4),
-        "teacher: stage B, fidelity alone": TeacherSteps(opinions=replace(none, fidelity=1.0)),
-        "teacher: stage B, squared error alone": TeacherSteps(opinions=replace(none, mse=1.0)),
-        "teacher: stage B, correlation alone": TeacherSteps(opinions=replace(none, plcc=1.0)),
-    }
+def lesson_of(fold: Fold) -> Lesson:
+    """Nothing is held out: what ranks is the source left out, and figures on the others would cost more than steps."""
+    lesson = prepare_lesson(fold.seen, fold.copies, fold.features, fold.embedding, INPUT_SPEC)
+    return replace(lesson, held_out=np.zeros(len(lesson.mos), dtype=bool))
 
 
-def student_scores(name: str, how: DistilConfig | None, fold: Fold, config: TrainedTrunksConfig) -> np.ndarray:
+def student_scores(name: str, how: StudentSteps | None, fold: Fold, config: TrainedTrunksConfig) -> np.ndarray:
     """Of a fold's ranked photos and judged copies, by a student trained without its source."""
     student = fold.student()
     if how is not None:
-        folder = _folder(config, name, fold, asdict(how))
-        distil(student, fold.lesson, fold.text, SCORING, folder, config.seed, how)
+        steps = replace(config.distillation, average=how.average)
+        stage = DistilConfig(loss=how.loss, steps=steps, keep_start=how.keep_start)
+        folder = _folder(config, name, fold, asdict(stage))
+        distil(student, lesson_of(fold), fold.text, SCORING, folder, config.seed, stage)
     return fold.outputs(student)[:, 0]
 
 
@@ -166,11 +131,11 @@ def teacher_scores(name: str, how: TeacherSteps, fold: Fold, config: TrainedTrun
             train(stage, steps, folder, config.seed, process)
     embedding = torch.from_numpy(fold.outputs(_Embedding(teacher.cpu().eval())))
     with torch.no_grad():
-        return read_prompts(embedding, teacher.text(), SCORING).score.numpy()
+        return prompt_scores(embedding, teacher.text(), SCORING).score.numpy()
 
 
-def measure_trained_trunks(config: TrainedTrunksConfig) -> str:
-    """A Markdown table; a cell is SRCC and half its 95 % interval.
+def measure_trained_trunks(config: TrainedTrunksConfig) -> Table:
+    """A row a term; a cell is SRCC and half its 95 % interval.
 
     Raises:
         MosSetError: no BIQ2021, or no photos, there.
@@ -179,33 +144,46 @@ def measure_trained_trunks(config: TrainedTrunksConfig) -> str:
     mos_set, pristine = read_biq2021(config.mos_folder, "train"), pristine_photos(config.pristine)
     photos = photos_and_features(mos_set, pristine, config.seed, config.cache)
     sources = [str(name) for name in np.unique(mos_set.sources)]
-    folds = [Fold(name, photos, config.ranked, config.ladders, config.seed) for name in sources]
-    trainers = {student_scores: student_rows(config), teacher_scores: teacher_rows()}
-    lines = [
-        f"| trained | {' | '.join(f'out {fold.source}' for fold in folds)} | change | ladders |",
-        "| --- |" + " ---: |" * (len(folds) + 2),
-    ]
+    share = DistilConfig().pseudo_labels
+    folds = [Fold(name, photos, config.ranked, config.ladders, config.seed, share) for name in sources]
+    columns = [*(f"out {fold.source}" for fold in folds), "change", "ladders"]
+    table = Table("trained", columns, _note(folds, config))
+    _add_rows(table, student_scores, student_rows(), folds, config)
+    _add_rows(table, teacher_scores, teacher_rows(), folds, config)
+    return table
+
+
+def _add_rows(
+    table: Table,
+    scores_of: Callable[[str, object, Fold, TrainedTrunksConfig], np.ndarray],
+    rows: dict[str, object],
+    folds: list[Fold],
+    config: TrainedTrunksConfig,
+) -> None:
+    start, *others = rows
+    chosen = [name for name in others if config.rows is None or any(part in name for part in config.rows)]
     mos = [fold.ranked.mos for fold in folds]
-    for scores_of, rows in trainers.items():
-        start, *others = rows
-        chosen = [name for name in others if config.rows is None or any(part in name for part in config.rows)]
-        before = None
-        for name in tqdm([start, *chosen] if chosen else [], desc="rows"):
-            outputs = [scores_of(name, rows[name], fold, config) for fold in folds]
-            ranked = [of_fold[: len(fold.ranked)] for fold, of_fold in zip(folds, outputs)]
-            cells = [with_interval(score, opinion, config.seed) for score, opinion in zip(ranked, mos)]
-            cells.append("–" if before is None else change(mos, before, ranked, config.seed))
-            before = before or ranked
-            monotone = np.mean([falls(fold.judged, o[len(fold.ranked) :]) for fold, o in zip(folds, outputs)])
-            lines.append(f"| {name} | {' | '.join(cells)} | {monotone:.3f} |")
-            tqdm.write(lines[-1], file=sys.stderr)
+    before = None
+    for name in tqdm([start, *chosen] if chosen else [], desc="rows"):
+        outputs = [scores_of(name, rows[name], fold, config) for fold in folds]
+        ranked = [of_fold[: len(fold.ranked)] for fold, of_fold in zip(folds, outputs)]
+        cells = [srcc_estimate(score, opinion, config.seed) for score, opinion in zip(ranked, mos)]
+        monotone = [mean_falling(fold.judged, of_fold[len(fold.ranked) :]) for fold, of_fold in zip(folds, outputs)]
+        moved = None if before is None else change(mos, before, ranked, config.seed)
+        table.rows[name] = [*cells, moved, float(np.mean(monotone))]
+        before = before or ranked
+
+
+def _note(folds: list[Fold], config: TrainedTrunksConfig) -> str:
     counts = ", ".join(f"{fold.source} {len(fold.ranked)}" for fold in folds)
     steps = ", ".join(
         f"{stage} {length.steps} steps of {length.batch} at {length.rate:g}"
         for stage, length in (("A", config.alignment), ("B", config.opinions), ("C", config.distillation))
     )
-    note = f"n = {counts}; {len(folds[0].judged)} copies; stage {steps}; seed {config.seed}, {_RESAMPLES} resamples."
-    return "\n".join([*lines, "", note])
+    return (
+        f"n = {counts}; {len(folds[0].judged)} degraded copies; stage {steps}; "
+        f"seed {config.seed}, {RESAMPLES} resamples."
+    )
 
 
 def _folder(config: TrainedTrunksConfig, row: str, fold: Fold, settings: dict[str, object]) -> RunFolder:
@@ -213,7 +191,7 @@ def _folder(config: TrainedTrunksConfig, row: str, fold: Fold, settings: dict[st
     return RunFolder(config.run / name / fold.source, settings | {"seed": config.seed})
 
 
-def change(mos: list[np.ndarray], before: list[np.ndarray], after: list[np.ndarray], seed: int) -> str:
+def change(mos: list[np.ndarray], before: list[np.ndarray], after: list[np.ndarray], seed: int) -> Estimate:
     """The mean change of SRCC over the folds, and half its 95 % interval, photos being drawn once for both.
 
     Args:
@@ -229,6 +207,6 @@ def change(mos: list[np.ndarray], before: list[np.ndarray], after: list[np.ndarr
         return float(np.mean([srcc(new[row], m[row]) - srcc(old[row], m[row]) for m, old, new, row in by_fold]))
 
     sizes = [len(of_fold) for of_fold in mos]
-    draws = [mean([random.integers(0, size, size) for size in sizes]) for _ in range(_RESAMPLES)]
+    draws = [mean([random.integers(0, size, size) for size in sizes]) for _ in range(RESAMPLES)]
     low, high = np.quantile(draws, (0.025, 0.975))
-    return f"{mean([np.arange(size) for size in sizes]):+.3f} ± {(high - low) / 2:.3f}"
+    return Estimate(mean([np.arange(size) for size in sizes]), (high - low) / 2, sign="+")

@@ -14,9 +14,11 @@ from dataclasses import dataclass
 import torch
 from torch.nn.functional import normalize
 
-from distill.heads.linear import Ladders, Opinions
+from distill.networks.student import Linear
+from distill.teacher.packaged import embed_views
+from distill.teacher.prompt_scores import PromptScores, Scoring, prompt_scores
 from distill.teacher.prompts import GRADES
-from distill.teacher.teacher import Reading, Scoring, read_prompts
+from distill.training.features import LadderFeatures, ScoredFeatures
 from distill.training.losses import masked_mse, plcc_loss, ranking_loss
 
 
@@ -26,10 +28,10 @@ class ProjectionConfig:
 
     Attributes:
         l2: penalty on the squared weights over standardized features. Large, because the prompts' scale of 100 turns
-            small weights into large logits; chosen by leaving one source out (``distill/README.md``).
+            small weights into large logits; chosen by leaving one source out (``distill/experiments/RESULTS.md``).
         plcc: weight of ``(1 - PLCC) / 2``, taken within each source.
         attributes: weight of the attribute pairs' squared error on ladders.
-        ranking: weight of the hinge that orders the scores along a ladder.
+        ranking: weight of the hinge loss that orders the scores along a ladder.
         margin: by which one level's score must exceed the next one's.
         iterations: of L-BFGS, at most.
         seed: of the weights' start.
@@ -45,13 +47,13 @@ class ProjectionConfig:
 
 
 def fit_projection(
-    opinions: Opinions,
-    ladders: Ladders | None,
+    opinions: ScoredFeatures,
+    ladders: LadderFeatures | None,
     views: int,
     text: torch.Tensor,
     scoring: Scoring,
     config: ProjectionConfig,
-) -> tuple[torch.Tensor, torch.Tensor]:
+) -> Linear:
     """Weight D×d and bias D over raw features of one view.
 
     Args:
@@ -72,8 +74,8 @@ def fit_projection(
     optimizer = torch.optim.LBFGS([weight, bias], max_iter=config.iterations, line_search_fn="strong_wolfe")
     by_source = opinions.rows_by_source()
 
-    def read(photos: torch.Tensor) -> Reading:
-        return read_prompts(embed_views(photos, weight, bias), text, scoring)
+    def read(photos: torch.Tensor) -> PromptScores:
+        return prompt_scores(embed_views(photos, weight, bias), text, scoring)
 
     def objective() -> torch.Tensor:
         optimizer.zero_grad()
@@ -81,9 +83,9 @@ def fit_projection(
         loss = (score - opinions.mos).square().mean() + config.l2 * weight.square().sum()
         loss = loss + config.plcc * sum(plcc_loss(score[rows], opinions.mos[rows]) for rows in by_source)
         if copies is not None:
-            says = read(copies)
-            loss = loss + config.attributes * masked_mse(says.attributes, ladders.targets)
-            milder, harsher = says.score[ladders.pairs.t()]
+            asked = read(copies)
+            loss = loss + config.attributes * masked_mse(asked.attributes, ladders.targets)
+            milder, harsher = asked.score[ladders.pairs.t()]
             loss = loss + config.ranking * ranking_loss(milder, harsher, config.margin)
         loss.backward()
         return loss
@@ -91,12 +93,6 @@ def fit_projection(
     optimizer.step(objective)
     with torch.no_grad():
         return weight * scale, bias - (weight * scale) @ mean
-
-
-def embed_views(features: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
-    """Unit embeddings n×D of photos, the mean direction of their V views', from features n×(V·d) and weight D×d."""
-    by_view = features.unflatten(1, (-1, weight.shape[1]))
-    return normalize(normalize(by_view @ weight.t() + bias, dim=2).mean(1), dim=1)
 
 
 def _between_all(text: torch.Tensor) -> torch.Tensor:

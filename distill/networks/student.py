@@ -3,15 +3,15 @@
     student = Student()
     quality, quality_map = student(x)      # x: float32 2×3×320×320 in [0, 1], one photo
 
-Why this shape (the measurements are in ``distill/README.md``):
+Why this shape (the measurements are in ``distill/experiments/RESULTS.md``):
 
 - **Two views.** The whole photo at 320×320 shows composition and exposure; 320×320 pixels cut from the photo's
   centre at its own resolution are there for the blur and the noise that a strong reduction hides. On the photos
   at hand, of 1 megapixel at most, they gain nothing over one view of the same cost.
 - **The means of every stage.** ImageNet training makes the network's last layer forget distortions. Heads on the
   stages' outputs rank photos of a source that they never saw far better than heads on the last layer, or on both.
-- **Hinges.** A linear score can be right about natural photos or fall along every ladder of degradations, not both.
-  So the score's logit is linear, plus and minus a few hinges over the same features (``hinges.py``).
+- **Hidden units.** A linear score can be right about natural photos or fall along every ladder of degradations, not
+  both. So the score's logit is linear, plus and minus a few hidden units over the same features.
 - **Float heads.** Pooled features are averages over many positions, finer than the int8 step of what they
   average, so pooling and the final linear layers stay in float at a cost of under 1 % of the MACs.
 """
@@ -30,7 +30,7 @@ from distill.networks.tensors import load_tensors
 
 ATTRIBUTES = ("sharpness", "noise", "exposure", "contrast", "colour", "compression")
 OUTPUTS = ("score", *ATTRIBUTES)
-HINGES = 16  # the first half add to the score's logit, the second take from it
+HIDDEN_UNITS = 16  # the first half add to the score's logit, the second take from it
 INPUT_SPEC = PreprocessSpec(height=320, width=320, views=("whole", "detail"))
 
 SHIPPED_STUDENT = Path(__file__).parent / "weights" / "student.safetensors"
@@ -45,6 +45,10 @@ FIRST_MAPPED_STAGE = 3
 LOCAL_WIDTH = sum(STAGE_CHANNELS[FIRST_MAPPED_STAGE:])
 EARLY_WIDTH = sum(STAGE_CHANNELS[:FIRST_MAPPED_STAGE])
 WIDTH = LOCAL_WIDTH + EARLY_WIDTH
+
+
+# A linear layer over pooled features: weight r×d and bias r.
+Linear = tuple[torch.Tensor, torch.Tensor]
 
 
 class Trunk(nn.Module):
@@ -88,16 +92,16 @@ class Pool(nn.Module):
 
 
 class Heads(nn.Module):
-    """Linear heads, one 1×1 convolution on each view's local features and one linear layer on all the rest, and hinges.
+    """Heads: one 1×1 convolution on each view's local features and one linear layer on all the rest.
 
     The mean over positions of a linear function is that function of the mean, so this is one linear layer over
-    pooled features, of 7 outputs and 16 hinges; written so, the score's logit also comes out position by
+    pooled features, of 7 outputs and 16 hidden units; written so, the score's logit also comes out position by
     position, as a quality map.
     """
 
     def __init__(self, views: int = len(INPUT_SPEC.views)) -> None:
         super().__init__()
-        rows = len(OUTPUTS) + HINGES
+        rows = len(OUTPUTS) + HIDDEN_UNITS
         self.local = nn.ModuleList(nn.Conv2d(LOCAL_WIDTH, rows, 1, bias=False) for _ in range(views))
         self.early = nn.Linear(views * EARLY_WIDTH, rows)
 
@@ -124,30 +128,35 @@ class Heads(nn.Module):
     def set_linear(self, weight: torch.Tensor, bias: torch.Tensor) -> None:
         """Take a linear layer over ``Student.features``: weight 23×(views·``WIDTH``), bias 23.
 
-        The rows are the 7 outputs and then the 16 hinges.
+        The rows are the 7 outputs and then the 16 hidden units.
         """
-        by_view = weight.reshape(len(OUTPUTS) + HINGES, len(self.local), WIDTH)
+        by_view = weight.reshape(len(OUTPUTS) + HIDDEN_UNITS, len(self.local), WIDTH)
         for view, head in enumerate(self.local):
-            head.weight.copy_(by_view[:, view, : LOCAL_WIDTH, None, None])
-        self.early.weight.copy_(by_view[:, :, LOCAL_WIDTH :].flatten(1))
+            head.weight.copy_(by_view[:, view, :LOCAL_WIDTH, None, None])
+        self.early.weight.copy_(by_view[:, :, LOCAL_WIDTH:].flatten(1))
         self.early.bias.copy_(bias)
 
 
-def bend(score: torch.Tensor, hinges: torch.Tensor) -> torch.Tensor:
-    """The score's logit n×1, linear before, with what ``hinges``, n×16 values of linear functions, add and take."""
+def add_hidden_units(score: torch.Tensor, hidden: torch.Tensor) -> torch.Tensor:
+    """The score's logit n×1 with what ``hidden``, n×16 values of linear functions, add (half of them) and take."""
     # Means over positions, since XNNPACK takes no sum.
-    halves = spatial_mean(torch.relu(hinges).reshape(len(hinges), 2, -1, 1)).flatten(1) * (hinges.shape[1] / 2)
+    halves = spatial_mean(torch.relu(hidden).reshape(len(hidden), 2, -1, 1)).flatten(1) * (hidden.shape[1] / 2)
     return score + halves[:, :1] - halves[:, 1:]
 
 
 def logits_of(rows: torch.Tensor) -> torch.Tensor:
-    """Logits n×7 from the linear rows n×23, 7 outputs and 16 hinges; rows of outputs alone, n×7, are logits already."""
-    outputs, hinges = rows[:, : len(OUTPUTS)], rows[:, len(OUTPUTS) :]
-    return torch.cat([bend(outputs[:, :1], hinges), outputs[:, 1:]], dim=1) if hinges.shape[1] else outputs
+    """Logits n×7 from the linear rows n×23, 7 outputs and 16 hidden units."""
+    outputs, hidden = rows[:, : len(OUTPUTS)], rows[:, len(OUTPUTS) :]
+    return torch.cat([add_hidden_units(outputs[:, :1], hidden), outputs[:, 1:]], dim=1)
+
+
+def stack_heads(score: Linear, attributes: Linear) -> Linear:
+    """What ``Heads.set_linear`` takes, from the score's row with its hidden units', 17×d, and the attributes', 6×d."""
+    return tuple(torch.cat([own[:1], others, own[1:]]) for own, others in zip(score, attributes))
 
 
 def quality_of(features: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
-    """Outputs n×7 in [0, 1] from pooled features n×d and the heads as one linear layer, with or without hinges."""
+    """Outputs n×7 in [0, 1] from pooled features n×d and the heads as one linear layer, 23×d."""
     return torch.sigmoid(logits_of(features @ weight.t() + bias))
 
 
@@ -192,6 +201,17 @@ class Student(QualityNetwork):
     def forward(self, views: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         logits, score_map = self.heads(*self.pool(self.trunk(views)))
         return torch.sigmoid(logits), torch.sigmoid(score_map).flatten(0, 1)
+
+
+class StudentFeatures(nn.Module):
+    """What the heads of a new student read: features V×``WIDTH`` of V views, from the packaged trunk."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.student = Student()
+
+    def forward(self, views: torch.Tensor) -> torch.Tensor:
+        return self.student.features(views)
 
 
 def load_student(path: str | Path) -> Student:

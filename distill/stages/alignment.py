@@ -19,8 +19,9 @@ from distill.data.training_photos import read_photo
 from distill.degradations.degrade import DEGRADATIONS, KINDS, LEVELS, degrade
 from distill.networks.student import ATTRIBUTES
 from distill.stages.alignment_losses import consistency_loss, level_ranking_loss, symmetric_negatives_loss
+from distill.teacher.prompt_scores import LOGIT_SCALE
 from distill.teacher.prompts import PromptSet
-from distill.teacher.teacher import LOGIT_SCALE, Teacher
+from distill.teacher.teacher import Teacher
 from distill.training.trainer import Objective
 
 

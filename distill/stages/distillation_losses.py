@@ -15,13 +15,11 @@ _TINY = 1e-6
 
 
 def embedding_mse(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
-    """B squared errors, each the mean over D, between unit embeddings B×D (CLIP-KD, Yang et al., CVPR 2024)."""
+    """B squared errors, each the mean over D, between unit embeddings B×D (CLIP-KD, Yang et al., CVPR 2024).
+
+    ``2 / D · (1 - cos)``: the angle is no term of its own.
+    """
     return (student - teacher).square().mean(1)
-
-
-def embedding_cosine(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
-    """B values of ``1 - cos`` between unit embeddings B×D."""
-    return 1 - (student * teacher).sum(1)
 
 
 def grade_divergence(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:

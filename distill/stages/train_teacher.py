@@ -9,34 +9,30 @@ checkpoint was. Its ``teacher.safetensors`` is what ``python -m distill student 
 from __future__ import annotations
 
 import dataclasses
-import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import torch
-from torch import nn
 
 from distill.data.degraded_photos import pristine_photos
 from distill.data.mos_sets import MOS_SETS, MosSet, MosSetError, split_by_hash
 from distill.data.smoke_photos import write_smoke_photos
 from distill.data.training_photos import check_photos
-from distill.heads.frozen_features import FrozenTrunk, ladders_of, opinions_of
-from distill.heads.linear import Opinions
 from distill.heads.projection import ProjectionConfig, fit_projection
 from distill.networks.student import INPUT_SPEC
-from distill.networks.tensors import load_tensors, save_tensors
 from distill.stages.alignment import AlignmentConfig, AlignmentStage
 from distill.stages.opinions import OpinionConfig, OpinionStage
+from distill.teacher.load import load_teacher, save_trained_teacher
 from distill.teacher.packaged import Lite2Features
-from distill.teacher.teacher import Teacher, TeacherConfig, load_teacher
-from distill.teacher.towers import TeacherError
-from distill.training.distributed import Process, this_process
+from distill.teacher.teacher import Teacher, TeacherConfig
+from distill.training.distributed import this_process
+from distill.training.feature_sets import ladder_features, scored_features
+from distill.training.features import ScoredFeatures
+from distill.training.frozen_trunk import FrozenTrunk
 from distill.training.run_folder import RunFolder
 from distill.training.trainer import TrainerConfig, train
-
-_WEIGHTS = "teacher.safetensors"
 
 
 @dataclass(frozen=True)
@@ -124,8 +120,8 @@ def train_teacher(config: TeacherRunConfig) -> dict[str, object]:
     torch.manual_seed(config.seed)
     teacher = load_teacher(config.teacher)
     if config.teacher.model == "packaged" and mos_sets and config.probe.iterations:
-        _probe(teacher, mos_sets, photos, config)
-    start = {name: tensor.clone() for name, tensor in _learnt(teacher).state_dict().items()}
+        _fit_projection(teacher, mos_sets, photos, config)
+    start = {name: tensor.clone() for name, tensor in teacher.learnt().state_dict().items()}
     with this_process() as process:
         if config.alignment_steps.steps:
             stage = AlignmentStage(teacher, photos, config.alignment)
@@ -137,64 +133,29 @@ def train_teacher(config: TeacherRunConfig) -> dict[str, object]:
                 train(stage, config.opinion_steps, folders["opinions"], config.seed, process)
             figures = stage.validate()
         _keep_start(teacher, start, config.keep_start)
-        _write(teacher.cpu(), config, figures, process)
+        if process.rank == 0:
+            save_trained_teacher(teacher.cpu(), config.run, figures)
     return figures
 
 
-def load_trained_teacher(run: Path) -> Teacher:
-    """The teacher of a finished run, in evaluation mode.
-
-    Raises:
-        TeacherError: the folder holds none.
-    """
-    record = run / "teacher.json"
-    if not record.is_file():
-        raise TeacherError(f"no teacher in {run}; train one with: python -m distill teacher --run {run}")
-    try:
-        config = TeacherConfig(**json.loads(record.read_text())["teacher"])
-    except (ValueError, KeyError, TypeError):
-        raise TeacherError(f"{record} is damaged; the same python -m distill teacher writes it again") from None
-    teacher = load_teacher(config)
-    load_tensors(_learnt(teacher), run / _WEIGHTS)
-    return teacher.eval()
-
-
-def _probe(teacher: Teacher, mos_sets: list[MosSet], photos: list[Path], config: TeacherRunConfig) -> None:
-    trunk = FrozenTrunk(Lite2Features())
-    sets = [opinions_of(mos_set, trunk, config.cache) for mos_set in mos_sets]
+def _fit_projection(teacher: Teacher, mos_sets: list[MosSet], photos: list[Path], config: TeacherRunConfig) -> None:
+    """Fit the packaged teacher's projection to people's scores and to ladders, on features of its frozen trunk."""
+    trunk = FrozenTrunk(Lite2Features(), INPUT_SPEC)
+    sets = [scored_features(mos_set, trunk, config.cache) for mos_set in mos_sets]
     sources = [np.char.add(f"{mos_set.name} ", mos_set.sources.astype(str)) for mos_set in mos_sets]
-    opinions = Opinions(
+    scored = ScoredFeatures(
         torch.cat([one.features for one in sets]), torch.cat([one.mos for one in sets]), np.concatenate(sources)
     )
     held_out = split_by_hash([path for mos_set in mos_sets for path in mos_set.paths], 0.1)
-    copies = ladders_of(photos, config.kinds_per_photo, config.seed, trunk, config.cache) if photos else None
-    fitted = fit_projection(
-        opinions.take(~held_out),
-        copies,
-        len(INPUT_SPEC.views),
-        teacher.text().detach(),
-        config.teacher.scoring,
-        config.probe,
-    )
-    teacher.take_projection(*fitted)
-
-
-def _learnt(teacher: Teacher) -> nn.ModuleDict:
-    """The parts that training changes; the text tower is the package's or the download's."""
-    parts = {"visual": teacher.visual}
-    return nn.ModuleDict(parts if teacher.context is None else parts | {"context": teacher.context})
+    ladders = ladder_features(photos, config.kinds_per_photo, config.seed, trunk, config.cache) if photos else None
+    text, scoring = teacher.text().detach(), config.teacher.scoring
+    views = len(INPUT_SPEC.views)
+    teacher.take_projection(*fit_projection(scored.take(~held_out), ladders, views, text, scoring, config.probe))
 
 
 @torch.no_grad()
 def _keep_start(teacher: Teacher, start: dict[str, torch.Tensor], share: float) -> None:
     if share:
-        for name, tensor in _learnt(teacher).state_dict().items():
+        for name, tensor in teacher.learnt().state_dict().items():
             if tensor.is_floating_point():
                 tensor.lerp_(start[name].to(tensor.device), share)
-
-
-def _write(teacher: Teacher, config: TeacherRunConfig, figures: dict[str, float], process: Process) -> None:
-    if process.rank == 0:
-        save_tensors(_learnt(teacher).state_dict(), config.run / _WEIGHTS, {"model": config.teacher.model})
-        record = {"teacher": dataclasses.asdict(config.teacher), "validation": figures}
-        (config.run / "teacher.json").write_text(json.dumps(record, indent=2) + "\n")

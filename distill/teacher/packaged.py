@@ -5,7 +5,7 @@ encoder. The two were never trained together, so the projection between them sta
 nothing to it before ``python -m distill teacher`` has trained it.
 
 As in the student the trunk is read at every stage: the last layer of a classifier has forgotten most of what a
-photo's quality is about (``distill/README.md``).
+photo's quality is about (``distill/experiments/RESULTS.md``).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import torch
 from open_clip.model import CustomTextCLIP
 from open_clip.tokenizer import HFTokenizer
 from torch import nn
+from torch.nn.functional import normalize
 from transformers.utils.logging import set_verbosity_error
 
 from distill.networks.backbone import IMAGENET_MEAN, IMAGENET_STD, lite2_backbone
@@ -80,6 +81,12 @@ def keeps_packaged_trunk(visual: nn.Module) -> bool:
         return False
     packaged = StageMeans(lite2_backbone()).state_dict()
     return all(torch.equal(tensor.cpu(), packaged[name]) for name, tensor in visual.trunk.state_dict().items())
+
+
+def embed_views(features: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+    """Unit embeddings n×D of photos, the mean direction of their V views', from features n×(V·d) and weight D×d."""
+    by_view = features.unflatten(1, (-1, weight.shape[1]))
+    return normalize(normalize(by_view @ weight.t() + bias, dim=2).mean(1), dim=1)
 
 
 def packaged_tokenizer() -> HFTokenizer:

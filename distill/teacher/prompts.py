@@ -10,8 +10,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from distill.networks.student import ATTRIBUTES
-
 # Positive prompt first.
 ANTONYM_PAIRS = (
     ("Good photo.", "Bad photo."),
@@ -22,6 +20,7 @@ ANTONYM_PAIRS = (
     ("High-quality image.", "Low-quality image."),
     ("Good picture.", "Bad picture."),
 )
+# One for each of the student's attributes, in their order.
 ATTRIBUTE_PAIRS = {
     "sharpness": ("Sharp photo.", "Blurry photo."),
     "noise": ("Noise-free photo.", "Noisy photo."),
@@ -46,7 +45,7 @@ class PromptSet:
     """
 
     pairs: tuple[tuple[str, str], ...] = ANTONYM_PAIRS
-    attributes: tuple[tuple[str, str], ...] = tuple(ATTRIBUTE_PAIRS[name] for name in ATTRIBUTES)
+    attributes: tuple[tuple[str, str], ...] = tuple(ATTRIBUTE_PAIRS.values())
     grades: tuple[str, ...] = GRADED_PROMPTS
 
     def texts(self) -> list[str]:

@@ -12,23 +12,48 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from pocketiqa.preprocess import preprocess
 
-from distill.data.degraded_photos import DegradedPhoto
-from distill.heads.frozen_features import frozen_features
+from distill.data.degraded_photos import CLEAN, DegradedPhoto, render
+from distill.data.mos_sets.photo_set import MosSet
+from distill.data.training_photos import read_photo
+from distill.teacher.packaged import Lite2Features, embed_views, keeps_packaged_trunk
+from distill.teacher.prompt_scores import prompt_scores
 from distill.teacher.teacher import Teacher
+from distill.training.frozen_features import features_of_photos, frozen_features
+from distill.training.frozen_trunk import FrozenTrunk
 
 
-class _EmbeddingOfViews:
-    """The teacher as the feature cache takes it: one photo's views to the mean direction of their embeddings."""
+def pseudo_labels(teacher: Teacher, mos_set: MosSet, cache: Path) -> torch.Tensor:
+    """The teacher's scores of a MOS set's photos, float32 n in [0, 1]; its embeddings from ``cache`` if there."""
+    embedding = embeddings_of_photos(teacher, mos_set, cache)
+    return prompt_scores(embedding, teacher.text().detach(), teacher.config.scoring).score
 
-    def __init__(self, teacher: Teacher) -> None:
-        self._teacher = teacher
-        self.fingerprint = teacher.fingerprint()
 
-    @torch.no_grad()
-    def __call__(self, views: np.ndarray) -> np.ndarray:
-        images = torch.from_numpy(views).to(self._teacher.mean.device)
-        return torch.nn.functional.normalize(self._teacher.embed(images).mean(0), dim=0).cpu().numpy()
+def embeddings_of_photos(teacher: Teacher, mos_set: MosSet, cache: Path) -> torch.Tensor:
+    """The teacher's unit embeddings n×D of a MOS set's photos, each the mean direction of its views."""
+    if keeps_packaged_trunk(teacher.visual):
+        # Its features are at hand: its projection was fitted to them.
+        trunk = FrozenTrunk(Lite2Features(), teacher.input)
+        features = features_of_photos(mos_set.paths, trunk, cache, mos_set.name)
+        projection = teacher.visual.head.proj
+        with torch.no_grad():
+            return embed_views(features, projection.weight, projection.bias)
+    photos = [DegradedPhoto(path, CLEAN, 0, 0) for path in mos_set.paths]
+
+    def whole(photo: DegradedPhoto) -> np.ndarray:
+        return preprocess(read_photo(photo.photo), teacher.input)
+
+    return teacher_embeddings(teacher, photos, whole, str(teacher.input.to_dict()), cache)
+
+
+def embeddings_of_copies(teacher: Teacher, copies: list[DegradedPhoto], cache: Path) -> torch.Tensor:
+    """The same of degraded photos."""
+
+    def rendered(copy: DegradedPhoto) -> np.ndarray:
+        return render(copy, teacher.input)
+
+    return teacher_embeddings(teacher, copies, rendered, f"at most 512, {teacher.input.to_dict()}", cache)
 
 
 def teacher_embeddings(
@@ -56,3 +81,16 @@ def teacher_embeddings(
     row = {key: number for number, key in enumerate(by_key)}
     embedding = torch.from_numpy(np.asarray(stored, dtype=np.float32))[[row[key] for key in keys]]
     return torch.nn.functional.normalize(embedding, dim=1)
+
+
+class _EmbeddingOfViews:
+    """The teacher as the feature cache takes it: one photo's views to the mean direction of their embeddings."""
+
+    def __init__(self, teacher: Teacher) -> None:
+        self._teacher = teacher
+        self.fingerprint = teacher.fingerprint()
+
+    @torch.no_grad()
+    def __call__(self, views: np.ndarray) -> np.ndarray:
+        images = torch.from_numpy(views).to(self._teacher.mean.device)
+        return torch.nn.functional.normalize(self._teacher.embed(images).mean(0), dim=0).cpu().numpy()

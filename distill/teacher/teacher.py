@@ -1,29 +1,24 @@
 """The teacher: a CLIP-style model asked about quality, by antonym pairs and by graded words.
 
-    teacher = load_teacher(TeacherConfig("RN50:openai"))
-    reading = teacher(images)        # float32 B×3×H×W in [0, 1], at any resolution
+    teacher = load_teacher(TeacherConfig("RN50:openai"))      # ``load.py``
+    scores = teacher(images)        # float32 B×3×H×W in [0, 1], at any resolution
 
-Antonym scoring is QualiCLIP's and CLIP-IQA's: the mean over pairs of the positive prompt's softmax over
-``100·cos``. Graded scoring is LIQE's: the expected place of the photo among five words. Only the image tower is
-ever trained, and the prompts' context where that is asked for.
+Only the image tower is ever trained, and the prompts' context where that is asked for.
 """
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import nn
 
 from distill.teacher.any_resolution import accept_any_resolution
 from distill.teacher.prompt_context import PromptContext
+from distill.teacher.prompt_scores import PromptScores, Scoring, prompt_scores
 from distill.teacher.prompts import PromptSet
-from distill.teacher.towers import TwoTowers, load_clip
-
-Scoring = Literal["antonyms", "grades", "both"]
-LOGIT_SCALE = 100.0  # CLIP's own, at which its training clips it
+from distill.teacher.two_towers import TwoTowers
 
 
 @dataclass(frozen=True)
@@ -31,7 +26,7 @@ class TeacherConfig:
     """Which teacher, and how it is asked.
 
     Attributes:
-        model: a name as in ``teacher_models``: ``packaged``, ``RN50:openai``, ``local-dir:FOLDER``, …
+        model: a name as in ``towers.py``: ``packaged``, ``RN50:openai``, ``local-dir:FOLDER``, …
         scoring: by antonym pairs, by grades, or the mean of both.
         context_tokens: learnable words before every prompt; 0 leaves the prompts as they are written.
     """
@@ -41,52 +36,12 @@ class TeacherConfig:
     context_tokens: int = 0
 
 
-@dataclass(frozen=True)
-class Reading:
-    """What B unit embeddings say about the prompts.
-
-    Attributes:
-        score: float32 B in [0, 1], higher is better.
-        pairs: float32 B×7 in [0, 1], the probability of each antonym pair's positive prompt.
-        attributes: float32 B×6 in [0, 1], the same for the attributes' pairs.
-        grades: float32 B×5, a distribution over the graded prompts, worst first.
-        embedding: float32 B×D of length 1.
-    """
-
-    score: torch.Tensor
-    pairs: torch.Tensor
-    attributes: torch.Tensor
-    grades: torch.Tensor
-    embedding: torch.Tensor
-
-
-def read_prompts(
-    embedding: torch.Tensor, text: torch.Tensor, scoring: Scoring, prompts: PromptSet | None = None
-) -> Reading:
-    """Read unit embeddings, B×D, against the prompts' unit embeddings, N×D in the order of ``PromptSet.texts``.
-
-    The student's projected embedding is read by the same function, with the teacher's ``text`` as constants: it
-    needs no text tower.
-    """
-    prompts = prompts or PromptSet()
-    logits = LOGIT_SCALE * embedding @ text.t()
-    opposed = 2 * len(prompts.pairs) + 2 * len(prompts.attributes)
-    positive, negative = logits[:, 0:opposed:2], logits[:, 1:opposed:2]
-    probability = torch.sigmoid(positive - negative)  # the softmax over two
-    pairs, attributes = probability[:, : len(prompts.pairs)], probability[:, len(prompts.pairs) :]
-    grades = logits[:, opposed:].softmax(dim=1)
-    by_pairs = pairs.mean(1)
-    by_grades = grades @ torch.linspace(0, 1, grades.shape[1], device=grades.device, dtype=grades.dtype)
-    score = {"antonyms": by_pairs, "grades": by_grades, "both": (by_pairs + by_grades) / 2}[scoring]
-    return Reading(score, pairs, attributes, grades, embedding)
-
-
 class Teacher(nn.Module):
     """Two towers, one set of prompts, one interface."""
 
     def __init__(self, towers: TwoTowers, config: TeacherConfig) -> None:
         super().__init__()
-        self.config = config
+        self.config, self.input = config, towers.input
         self._projection_is_fitted = False
         accept_any_resolution(towers.model.visual)
         self.towers = towers.model.requires_grad_(False)
@@ -122,6 +77,11 @@ class Teacher(nn.Module):
         if self._projection_is_fitted:
             self.visual.head.proj.requires_grad_(False)
 
+    def learnt(self) -> nn.ModuleDict:
+        """The parts that training changes; the text tower is the package's or the download's."""
+        parts = {"visual": self.visual}
+        return nn.ModuleDict(parts if self.context is None else parts | {"context": self.context})
+
     def text(self) -> torch.Tensor:
         """Unit embeddings N×D of the prompts; with a gradient where their context is learnt."""
         return self.fixed_text if self.context is None else self.context()
@@ -130,8 +90,8 @@ class Teacher(nn.Module):
         """Unit embeddings B×D of ``images``, float32 B×3×H×W in [0, 1]."""
         return nn.functional.normalize(self.visual((images - self.mean) / self.std), dim=-1)
 
-    def forward(self, images: torch.Tensor) -> Reading:
-        return read_prompts(self.embed(images), self.text(), self.config.scoring)
+    def forward(self, images: torch.Tensor) -> PromptScores:
+        return prompt_scores(self.embed(images), self.text(), self.config.scoring)
 
     def train(self, mode: bool = True) -> Teacher:
         """Gradients are another matter: the towers stay in evaluation mode, their BatchNorm statistics as learnt."""
@@ -140,18 +100,9 @@ class Teacher(nn.Module):
         return self
 
     def fingerprint(self) -> str:
-        """sha256 of all that a reading depends on, so that one teacher's targets are never taken for another's."""
+        """sha256 of all that its scores depend on, so that one teacher's targets are never taken for another's."""
         digest = hashlib.sha256(repr(self.config).encode())
         for name, tensor in [*sorted(self.visual.state_dict().items()), ("text", self.text().detach())]:
             digest.update(name.encode())
             digest.update(tensor.cpu().contiguous().numpy().tobytes())
         return digest.hexdigest()
-
-
-def load_teacher(config: TeacherConfig) -> Teacher:
-    """A teacher in evaluation mode.
-
-    Raises:
-        TeacherError: there is no such model, or its weights cannot be had.
-    """
-    return Teacher(load_clip(config.model), config).eval()

@@ -11,14 +11,15 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import open_clip
 import torch
 from torch import nn
 
+from distill.networks.student import INPUT_SPEC
 from distill.teacher.packaged import packaged_clip, packaged_tokenizer
+from distill.teacher.two_towers import TeacherError, TwoTowers
 
 _WRAPPERS = ("module.", "model.", "clip_model.")  # prefixes that training code leaves on every key
 # What OpenAI's archives store beside weights, and what ``accept_any_resolution`` does without.
@@ -26,22 +27,8 @@ _NOT_WEIGHTS = {"input_resolution", "context_length", "vocab_size"}
 _POSITION = "visual.attnpool.positional_embedding"
 
 
-class TeacherError(ValueError):
-    """A teacher cannot be built; the message says what was given, what is allowed and what to do."""
-
-
-@dataclass(frozen=True)
-class TwoTowers:
-    """An open_clip model, its tokenizer (list of n texts to int64 n×L), and the mean and std it was trained with."""
-
-    model: nn.Module
-    tokenize: Callable[[list[str]], torch.Tensor]
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
-
-
 def load_clip(name: str) -> TwoTowers:
-    """A two-tower model in evaluation mode, on the CPU, in float32.
+    """A two-tower model in evaluation mode, on the CPU, in float32; it sees the views that the student sees.
 
     Raises:
         TeacherError: the name, tag, folder or file is not there or does not fit.
@@ -51,7 +38,8 @@ def load_clip(name: str) -> TwoTowers:
     else:
         model, tokenize = _open_clip_model(name)
     trained_with = model.visual.preprocess_cfg
-    return TwoTowers(model.float().eval(), tokenize, tuple(trained_with["mean"]), tuple(trained_with["std"]))
+    mean, std = (tuple(trained_with[part]) for part in ("mean", "std"))
+    return TwoTowers(model.float().eval(), tokenize, mean, std, INPUT_SPEC)
 
 
 def load_openai_layout(model: nn.Module, state: dict[str, torch.Tensor]) -> None:

@@ -23,9 +23,7 @@ def ranking_loss(better: torch.Tensor, worse: torch.Tensor, margin: float) -> to
     return torch.relu(margin - (better - worse)).mean()
 
 
-def fidelity_loss(
-    predicted: torch.Tensor, target: torch.Tensor, weight: torch.Tensor | None = None
-) -> torch.Tensor:
+def fidelity_loss(predicted: torch.Tensor, target: torch.Tensor, weight: torch.Tensor | None = None) -> torch.Tensor:
     """Do the n predictions prefer, in every pair, what the targets prefer, and as clearly? 0 where they agree.
 
     Fidelity loss ``1 - √(p·g) - √((1-p)(1-g))`` (Tsai et al., "FRank", SIGIR 2007; LIQE, CVPR 2023) between the

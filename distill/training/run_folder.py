@@ -23,6 +23,8 @@ class RunError(ValueError):
 class TrainingStopped(RuntimeError):
     """A run could not go on; the message says at which step and why. What it had saved is whole."""
 
+    exit_status = 1
+
 
 class RunFolder:
     """``config.json``, ``metrics.csv`` (step, name, value), ``curves.png`` and ``checkpoint.pt`` of one run."""

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from distill.teacher.any_resolution import accept_any_resolution
-from distill.teacher.towers import TwoTowers
+from distill.teacher.two_towers import TwoTowers
 
 
 def changed(towers: TwoTowers) -> tuple[nn.Module, nn.Module]:

@@ -9,8 +9,7 @@ import pytest
 from PIL import Image
 
 from distill.data import consistency as module
-from distill.data.consistency import ConsistencyConfig, consistency, measure_consistency
-from distill.data.mos_sets import MosSetError
+from distill.data.consistency import consistency
 from distill.degradations.degrade import KINDS
 
 
@@ -81,16 +80,6 @@ def test_real_degradations_of_real_photos_take_detail_from_blurs_and_the_table_s
     found = consistency(two_photos, detail)
     assert all(found.falls[kind] > 0.9 for kind in ("gaussian_blur", "lens_blur"))
     assert found.falls["white_noise"] < -0.9
-    lines = str(found).splitlines()
+    lines = [" ".join(line.split()) for line in str(found).splitlines()]
     assert f"| **mean of 24 kinds** | {found.monotonicity:.3f} |" in lines
     assert lines[-1] == "n = 2 photos, each in 24 kinds × 5 levels."
-
-
-def test_a_folder_without_photos_and_a_missing_student_are_mistakes_of_the_call(
-    tmp_path: Path, two_photos: list[Path]
-) -> None:
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(MosSetError, match="no photos"):
-        measure_consistency(ConsistencyConfig(tmp_path / "empty"))
-    with pytest.raises(FileNotFoundError, match="no student"):
-        measure_consistency(ConsistencyConfig(tmp_path, tmp_path / "none.safetensors"))

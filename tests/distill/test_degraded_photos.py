@@ -62,7 +62,7 @@ def test_a_rung_lowers_the_attribute_that_its_kind_harms_and_no_other() -> None:
     copies = [DegradedPhoto(Path("x"), kind, level, 0) for kind in KINDS for level in (1, 5)] + [
         DegradedPhoto(Path("x"), CLEAN, 0, 0)
     ]
-    for copy, row in zip(copies, attribute_targets(copies)):
+    for copy, row in zip(copies, attribute_targets(copies, ATTRIBUTES)):
         harmed = None if copy.kind == CLEAN else DEGRADATIONS[copy.kind].attribute
         if copy.kind != CLEAN and harmed is None:
             assert np.isnan(row).all()

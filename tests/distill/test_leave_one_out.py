@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from pocketiqa.preprocess import preprocess
 
-from distill.experiments.leave_one_out import EveryFeature, markdown, rows
+from distill.experiments.leave_one_out import EveryFeature, rows
 from distill.networks.student import INPUT_SPEC, LOCAL_WIDTH, STAGE_CHANNELS, Student
 
 
@@ -23,13 +23,3 @@ def test_no_row_reads_a_feature_twice_or_beyond_the_two_views() -> None:
     width = 2 * EveryFeature()(torch.rand(1, 3, 64, 64)).shape[1]
     for columns, _ in rows().values():
         assert len(set(columns.tolist())) == len(columns) and columns.max() < width
-
-
-def test_the_table_is_markdown_with_three_digits_and_a_note() -> None:
-    assert markdown("head", ["a"], {"x": [0.12345]}, "n = 3.").splitlines() == [
-        "| head | a |",
-        "| --- | ---: |",
-        "| x | 0.123 |",
-        "",
-        "n = 3.",
-    ]

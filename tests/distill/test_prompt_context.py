@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 
 from distill.teacher.prompt_context import PromptContext
-from distill.teacher.towers import TwoTowers, load_clip
+from distill.teacher.towers import load_clip
+from distill.teacher.two_towers import TwoTowers
 
 
 def test_a_context_of_the_placeholders_own_embedding_gives_the_plain_prompts(tiny_resnet: TwoTowers) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from distill.networks.student import ATTRIBUTES
-from distill.teacher.prompts import ANTONYM_PAIRS, GRADED_PROMPTS, PromptSet
+from distill.teacher.prompts import ANTONYM_PAIRS, ATTRIBUTE_PAIRS, GRADED_PROMPTS, PromptSet
 
 
 def test_the_seven_pairs_are_fourteen_prompts_each_with_its_full_stop() -> None:
@@ -36,7 +36,7 @@ def test_the_grades_rise_from_bad_to_perfect() -> None:
 
 def test_every_attribute_of_the_student_has_a_pair_in_its_order() -> None:
     prompts = PromptSet()
-    assert len(prompts.attributes) == len(ATTRIBUTES)
+    assert tuple(ATTRIBUTE_PAIRS) == ATTRIBUTES and len(prompts.attributes) == len(ATTRIBUTES)
     assert prompts.attributes[ATTRIBUTES.index("noise")] == ("Noise-free photo.", "Noisy photo.")
 
 

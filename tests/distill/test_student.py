@@ -10,7 +10,7 @@ import torch
 from pocketiqa.preprocess import preprocess
 from torch.utils.flop_counter import FlopCounterMode
 
-from distill.networks.student import HINGES, INPUT_SPEC, OUTPUTS, SHIPPED_STUDENT, WIDTH, Student, load_student
+from distill.networks.student import HIDDEN_UNITS, INPUT_SPEC, OUTPUTS, SHIPPED_STUDENT, WIDTH, Student, load_student
 from distill.networks.tensors import save_tensors
 
 
@@ -45,19 +45,19 @@ def test_the_maps_logits_average_to_the_scores(student: Student, photos: dict[st
     assert torch.logit(quality_map.double()).mean().item() == pytest.approx(torch.logit(quality[0, 0]).item(), abs=1e-3)
 
 
-def test_the_heads_are_one_linear_layer_over_the_pooled_features_bent_by_hinges(photos: dict[str, np.ndarray]) -> None:
+def test_the_heads_are_one_linear_layer_over_pooled_features_and_hidden_units(photos: dict[str, np.ndarray]) -> None:
     student = Student().eval()
     generator = torch.Generator().manual_seed(0)
-    rows = len(OUTPUTS) + HINGES
+    rows = len(OUTPUTS) + HIDDEN_UNITS
     weight = torch.randn(rows, 2 * WIDTH, generator=generator) * 0.002
     bias = torch.randn(rows, generator=generator) * 0.1
     student.heads.set_linear(weight, bias)
     views = torch.from_numpy(preprocess(photos["chelsea"], INPUT_SPEC))
     with torch.no_grad():
         logits = student.features(views).reshape(1, -1) @ weight.t() + bias
-        hinges = logits[0, len(OUTPUTS) :].clamp_min(0)
-        assert 0 < (hinges > 0).sum() < HINGES
-        logits[0, 0] += hinges[: HINGES // 2].sum() - hinges[HINGES // 2 :].sum()
+        hidden = logits[0, len(OUTPUTS) :].clamp_min(0)
+        assert 0 < (hidden > 0).sum() < HIDDEN_UNITS
+        logits[0, 0] += hidden[: HIDDEN_UNITS // 2].sum() - hidden[HIDDEN_UNITS // 2 :].sum()
         assert torch.allclose(student(views)[0], torch.sigmoid(logits[:, : len(OUTPUTS)]), atol=1e-5)
         assert all(map(torch.equal, student.heads.linear(), (weight, bias)))
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
+from distill.teacher.load import load_teacher
+from distill.teacher.prompt_scores import prompt_scores
 from distill.teacher.prompts import PromptSet
-from distill.teacher.teacher import Teacher, TeacherConfig, load_teacher, read_prompts
-from distill.teacher.towers import TwoTowers
+from distill.teacher.teacher import Teacher, TeacherConfig
+from distill.teacher.two_towers import TwoTowers
 
 PROMPTS = PromptSet()
 GOOD, BAD = torch.eye(8)[:2]
@@ -20,33 +22,33 @@ def basis_text() -> torch.Tensor:
     return torch.stack([*pairs, *(torch.cos(a) * GOOD + torch.sin(a) * BAD for a in angle)])
 
 
-def check(reading, batch: int) -> None:
-    assert reading.score.shape == (batch,) and reading.pairs.shape == (batch, 7)
-    assert reading.attributes.shape == (batch, 6) and reading.grades.shape == (batch, 5)
-    for value in (reading.score, reading.pairs, reading.attributes, reading.grades):
+def check(said, batch: int) -> None:
+    assert said.score.shape == (batch,) and said.pairs.shape == (batch, 7)
+    assert said.attributes.shape == (batch, 6) and said.grades.shape == (batch, 5)
+    for value in (said.score, said.pairs, said.attributes, said.grades):
         assert value.isfinite().all() and value.min() >= 0 and value.max() <= 1
-    assert torch.allclose(reading.grades.sum(1), torch.ones(batch), atol=1e-5)
-    assert torch.allclose(reading.embedding.norm(dim=1), torch.ones(batch), atol=1e-5)
+    assert torch.allclose(said.grades.sum(1), torch.ones(batch), atol=1e-5)
+    assert torch.allclose(said.embedding.norm(dim=1), torch.ones(batch), atol=1e-5)
 
 
 @pytest.mark.parametrize("scoring", ["antonyms", "grades", "both"])
 def test_an_embedding_at_the_positive_prompts_scores_one_and_at_the_negative_ones_zero(scoring: str) -> None:
-    reading = read_prompts(torch.stack([GOOD, BAD]), basis_text(), scoring)
-    assert reading.score.tolist() == pytest.approx([1, 0], abs=1e-3)
-    assert reading.grades[0].argmax() == 4 and reading.grades[1].argmax() == 0
+    said = prompt_scores(torch.stack([GOOD, BAD]), basis_text(), scoring)
+    assert said.score.tolist() == pytest.approx([1, 0], abs=1e-3)
+    assert said.grades[0].argmax() == 4 and said.grades[1].argmax() == 0
 
 
 def test_halfway_between_the_prompts_is_one_half() -> None:
     halfway = torch.nn.functional.normalize(GOOD + BAD, dim=0)[None]
-    reading = read_prompts(halfway, basis_text(), "both")
-    assert reading.score.item() == pytest.approx(0.5, abs=1e-3) and reading.pairs.mean() == pytest.approx(0.5)
+    said = prompt_scores(halfway, basis_text(), "both")
+    assert said.score.item() == pytest.approx(0.5, abs=1e-3) and said.pairs.mean() == pytest.approx(0.5)
 
 
 def test_the_score_is_the_mean_over_the_seven_pairs_and_not_the_attributes() -> None:
     text = basis_text()
     text[14:26] = -text[14:26]
-    reading = read_prompts(GOOD[None], text, "antonyms")
-    assert reading.score == reading.pairs.mean() and reading.attributes.max() < 1e-3
+    said = prompt_scores(GOOD[None], text, "antonyms")
+    assert said.score == said.pairs.mean() and said.attributes.max() < 1e-3
 
 
 def test_a_photo_is_read_at_its_own_resolution(tiny_teacher: Teacher) -> None:
@@ -98,7 +100,7 @@ def test_the_packaged_teacher_reads_two_real_towers() -> None:
 def test_real_architectures_run_through_every_path(name: str) -> None:
     teacher = load_teacher(TeacherConfig(name))
     teacher.visual.requires_grad_(True)
-    reading = teacher(torch.rand(2, 3, 64, 96))
-    check(reading, 2)
-    reading.score.sum().backward()
+    said = teacher(torch.rand(2, 3, 64, 96))
+    check(said, 2)
+    said.score.sum().backward()
     assert any(parameter.grad is not None and parameter.grad.norm() > 0 for parameter in teacher.visual.parameters())

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from distill import __main__
 from distill.data.mos_sets import MosSetError
 from distill.networks.student import SHIPPED_STUDENT, load_student
 from distill.stages.train_student import StudentConfig, train_student
@@ -47,9 +48,13 @@ def test_a_few_photos_train_a_student_with_its_record_and_the_second_run_gives_t
 
 
 @pytest.mark.slow
-def test_the_smoke_preset_trains_a_teacher_and_distils_it_into_a_whole_student(tmp_path: Path) -> None:
+def test_the_smoke_preset_trains_a_teacher_and_distils_it_into_a_whole_student(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shipped = SHIPPED_STUDENT.stat().st_mtime_ns
-    record = train_student(StudentConfig(preset="smoke", run=tmp_path))
+    monkeypatch.setattr(sys, "argv", ["distill", "student", "--preset", "smoke", "--run", str(tmp_path)])
+    assert __main__.main() == 0
+    record = json.loads((tmp_path / "student.json").read_text())
     metrics = (tmp_path / "distillation" / "metrics.csv").read_text()
     assert all(term in metrics for term in ("embedding", "grades", "ranking", "kinds", "keep_features"))
     assert record["distillation"]["loss"]["kinds"] > 0 and "frozen" not in record["trunk"]

@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from distill.data.mos_sets import MosSetError
-from distill.stages.train_teacher import TeacherRunConfig, load_trained_teacher, train_teacher
-from distill.teacher.towers import TeacherError
+from distill.stages.train_teacher import TeacherRunConfig, train_teacher
+from distill.teacher.load import load_trained_teacher
+from distill.teacher.two_towers import TeacherError
 from distill.training.run_folder import RunError
 
 

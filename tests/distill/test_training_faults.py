@@ -27,10 +27,11 @@ from faulty_line import (
 from PIL import Image
 from trained_line import Line, trained
 
+from distill import __main__
 from distill.data.mos_sets import MosSetError
 from distill.data.training_photos import check_photos, read_photo
-from distill.heads.frozen_features import frozen_features
 from distill.stages.train_teacher import TeacherRunConfig, train_teacher
+from distill.training.frozen_features import frozen_features
 from distill.training.run_folder import RunError, RunFolder, TrainingStopped
 from distill.training.source_sampler import SourceSampler
 from distill.training.trainer import TrainerConfig
@@ -309,9 +310,7 @@ def test_a_damaged_or_full_cache_of_features_is_named(tmp_path: Path, monkeypatc
 def test_whatever_breaks_a_run_is_one_line_and_an_exit_status(
     error: BaseException, status: int, line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from distill import __main__
-
-    monkeypatch.setitem(__main__._COMMANDS, "teacher", (TeacherRunConfig, partial(_raise, error)))
+    monkeypatch.setitem(__main__._COMMANDS, "teacher", partial(_raise, error))
     monkeypatch.setattr(sys, "argv", ["distill", "teacher", "--run", "x"])
     assert __main__.main() == status
     assert capsys.readouterr().err == f"{line}\n"

@@ -1,6 +1,6 @@
 """A stage of one linear layer, trained from the command line: what the trainer's tests break off, resume and double.
 
-    python trained_line.py RUN STEPS DROPOUT
+python trained_line.py RUN STEPS DROPOUT
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ import pytest
 import torch
 from tiny_student import TinyStudent, tiny_inputs, tuning_photos
 
-from distill.networks.student import HINGES, OUTPUTS
+from distill.networks.student import HIDDEN_UNITS, OUTPUTS
 from quantize.prepare import Prepared, convert, fake_quantizers, prepare
 from quantize.program import lower
 from quantize.qat import QatConfig, fine_tune
@@ -64,7 +64,7 @@ def test_weights_rounded_together_and_refitted_heads_each_lower_the_error(
 
 def test_refitted_heads_have_other_outputs_and_the_same_hinges(made: Callable[[Recipe], Prepared]) -> None:
     kept, refitted = (dict(made(Recipe(heads=heads)).named_parameters()) for heads in ("kept", "refitted"))
-    names = [name for name, tensor in kept.items() if len(tensor) == len(OUTPUTS) + HINGES]
+    names = [name for name, tensor in kept.items() if len(tensor) == len(OUTPUTS) + HIDDEN_UNITS]
     assert len(names) == 3
     for name in names:
         assert torch.equal(kept[name][len(OUTPUTS) :], refitted[name][len(OUTPUTS) :])

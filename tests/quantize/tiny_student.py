@@ -7,7 +7,7 @@ import torch
 from timm.layers import BatchNormAct2d
 from torch import nn
 
-from distill.networks.student import HINGES, OUTPUTS, logits_of, spatial_mean
+from distill.networks.student import HIDDEN_UNITS, OUTPUTS, logits_of, spatial_mean
 from quantize.calibration import Inputs
 from quantize.recipe import TuningPhotos
 
@@ -31,8 +31,8 @@ class TinyHeads(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.means = nn.Linear(16, len(OUTPUTS) + HINGES)
-        self.local = nn.Conv2d(16, len(OUTPUTS) + HINGES, 1, bias=False)
+        self.means = nn.Linear(16, len(OUTPUTS) + HIDDEN_UNITS)
+        self.local = nn.Conv2d(16, len(OUTPUTS) + HIDDEN_UNITS, 1, bias=False)
 
     def forward(self, maps: list[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
         by_position = self.local(maps[1][:1])

@@ -11,12 +11,13 @@ import torch
 
 from distill.data.degraded_photos import CLEAN, DegradedPhoto, attribute_targets
 from distill.degradations.degrade import degrade
-from distill.networks.student import Student
-from distill.stages.distillation import DistillationConfig, DistillationStage, Lesson
+from distill.networks.student import ATTRIBUTES, Student
+from distill.stages.distillation import DistillationConfig, DistillationStage
+from distill.stages.lesson import Lesson
+from distill.stages.prepare_lesson import kind_and_level, rows_of_ladders
 from distill.teacher.teacher import Teacher
 
-RATES = ("trunk_rate", "heads_rate")
-TERMS = [field.name for field in fields(DistillationConfig) if field.type == "float" and field.name not in RATES]
+TERMS = [field.name for field in fields(DistillationConfig) if field.type == "float" and field.name != "trunk_rate"]
 ALL = DistillationConfig(**dict.fromkeys(TERMS, 1.0))
 TOWARDS_THE_START = "keep_features"  # zero, and without a gradient, until the trunk has moved
 
@@ -41,10 +42,11 @@ def lesson(copies: list[DegradedPhoto], photos: dict[str, np.ndarray]) -> Lesson
     with torch.no_grad():
         features = torch.stack([Student().eval().features(torch.from_numpy(views(row))).flatten() for row in range(8)])
     generator = torch.Generator().manual_seed(0)
-    attributes = torch.from_numpy(attribute_targets(copies))
+    attributes = torch.from_numpy(attribute_targets(copies, ATTRIBUTES))
     attributes[:4] = torch.nan
     return Lesson(
-        copies=copies,
+        kinds=torch.tensor([*[-1] * 4, *(kind_and_level(copy) for copy in copies[4:])]),
+        ladders=[[4 + row for row in rows] for rows in rows_of_ladders(copies[4:])],
         views=views,
         features=features,
         embedding=torch.nn.functional.normalize(torch.randn(8, 32, generator=generator), dim=1),
@@ -78,8 +80,8 @@ def test_every_term_is_positive_and_reaches_the_trunk_alone_and_together(lesson:
 
 
 def test_a_weight_of_zero_drops_its_term(lesson: Lesson, tiny_teacher: Teacher) -> None:
-    stage = stage_of(lesson, tiny_teacher, replace(ALL, kinds=0.0, cosine=0.0))
-    assert set(stage(batch_of(stage))) == set(TERMS) - {"kinds", "cosine"}
+    stage = stage_of(lesson, tiny_teacher, replace(ALL, kinds=0.0, pairs=0.0))
+    assert set(stage(batch_of(stage))) == set(TERMS) - {"kinds", "pairs"}
 
 
 def test_scored_photos_have_no_kind_and_a_batch_of_them_costs_the_auxiliary_head_nothing(
@@ -100,23 +102,15 @@ def test_a_moved_trunk_is_drawn_back_to_its_features(lesson: Lesson, tiny_teache
     assert loss > 1e-4 and (gradient * stage.student.trunk.stem[0].weight).sum() > 0  # descent shrinks it again
 
 
-def test_trunk_and_heads_learn_at_their_shares_of_the_rate_or_not_at_all(lesson: Lesson, tiny_teacher: Teacher) -> None:
-    frozen = stage_of(lesson, tiny_teacher, replace(ALL, trunk_rate=0.0, heads_rate=0.5))
-    assert [group["lr"] for group in frozen.parameter_groups(1.0)] == [0.5, 1.0]
-    assert not any(parameter.requires_grad for parameter in frozen.student.trunk.parameters())
-    kept = stage_of(lesson, tiny_teacher, ALL)
-    assert not any(parameter.requires_grad for parameter in kept.student.heads.parameters())
-    slow = stage_of(lesson, tiny_teacher, replace(ALL, trunk_rate=0.1, heads_rate=0.01))
-    groups = {group["lr"]: group["params"] for group in slow.parameter_groups(1.0)}
-    assert {rate: len(group) for rate, group in groups.items()} == {
-        0.1: len(list(slow.student.trunk.parameters())),
-        0.01: len(list(slow.student.heads.parameters())),
-        1.0: 4,
-    }
+def test_the_trunk_learns_at_its_share_of_the_rate_and_the_heads_stay(lesson: Lesson, tiny_teacher: Teacher) -> None:
+    slow = stage_of(lesson, tiny_teacher, replace(ALL, trunk_rate=0.1))
+    assert not any(parameter.requires_grad for parameter in slow.student.heads.parameters())
+    groups = {group["lr"]: len(group["params"]) for group in slow.parameter_groups(1.0)}
+    assert groups == {0.1: len(list(slow.student.trunk.parameters())), 1.0: 4}
 
 
-def test_a_stage_in_which_nothing_would_learn_is_refused(lesson: Lesson, tiny_teacher: Teacher) -> None:
-    with pytest.raises(ValueError, match="heads-rate"):
+def test_a_stage_in_which_the_trunk_would_not_learn_is_refused(lesson: Lesson, tiny_teacher: Teacher) -> None:
+    with pytest.raises(ValueError, match="trunk-rate"):
         stage_of(lesson, tiny_teacher, replace(ALL, trunk_rate=0.0))
 
 
@@ -130,10 +124,10 @@ def test_frozen_stages_take_no_gradient_and_the_later_ones_do(lesson: Lesson, ti
 def test_the_projection_starts_where_the_students_features_tell_the_teachers_embedding(
     lesson: Lesson, tiny_teacher: Teacher
 ) -> None:
-    told = torch.nn.functional.normalize(1 + 0.1 * lesson.features[:, :32], dim=1)
-    stage = stage_of(replace(lesson, embedding=told, held_out=np.zeros(8, dtype=bool)), tiny_teacher, ALL)
-    error = (torch.nn.functional.normalize(stage.projection(lesson.features), dim=1) - told).square().mean()
-    assert error < 0.05 * (told - told.mean(0)).square().mean()
+    embedding = torch.nn.functional.normalize(1 + 0.1 * lesson.features[:, :32], dim=1)
+    stage = stage_of(replace(lesson, embedding=embedding, held_out=np.zeros(8, dtype=bool)), tiny_teacher, ALL)
+    error = (torch.nn.functional.normalize(stage.projection(lesson.features), dim=1) - embedding).square().mean()
+    assert error < 0.05 * (embedding - embedding.mean(0)).square().mean()
 
 
 def test_a_privileged_teachers_scores_fall_along_the_ladder_and_leave_scored_photos_alone(

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from distill.teacher.any_resolution import accept_any_resolution
-from distill.teacher.towers import TeacherError, TwoTowers, load_clip, load_openai_layout
+from distill.teacher.towers import load_clip, load_openai_layout
+from distill.teacher.two_towers import TeacherError, TwoTowers
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,37 @@
+"""``python -m distill.experiments``: measure what the design rests on; the answers stand in ``RESULTS.md``."""
+
+from __future__ import annotations
+
+import sys
+
+import tyro
+from pocketiqa.exit_status import run_command
+
+from distill.experiments.ablation import AblationConfig, measure_ablation
+from distill.experiments.leave_one_out import LeaveOneOutConfig, leave_one_source_out
+from distill.experiments.trained_trunks import TrainedTrunksConfig, measure_trained_trunks
+
+_COMMANDS = {
+    "ablation": (AblationConfig, measure_ablation),
+    "leave-one-out": (LeaveOneOutConfig, leave_one_source_out),
+    "trained-trunks": (TrainedTrunksConfig, measure_trained_trunks),
+}
+
+
+def main() -> int:
+    return run_command(
+        "distill.experiments", _run, interrupted="stopped; the same command goes on from what was last saved"
+    )
+
+
+def _run() -> None:
+    configs = {name: config for name, (config, _) in _COMMANDS.items()}
+    config = tyro.extras.subcommand_cli_from_dict(configs, prog="python -m distill.experiments", description=__doc__)
+    table = next(measure for kind, measure in _COMMANDS.values() if isinstance(config, kind))(config)
+    if config.csv is not None:
+        table.write_csv(config.csv)
+    print(table)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

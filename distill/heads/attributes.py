@@ -1,0 +1,59 @@
+"""The student's attributes: six linear heads fitted to severity ladders, over pooled features of the frozen trunk.
+
+The whole problem is in memory and smooth, so it is solved by full-batch L-BFGS: deterministic, no rate to tune.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from distill.networks.student import Linear
+from distill.training.features import LadderFeatures
+from distill.training.losses import masked_mse
+
+
+@dataclass(frozen=True)
+class AttributesConfig:
+    """How the attributes' heads are fitted.
+
+    Attributes:
+        l2: penalty on the squared weights over standardized features.
+        iterations: of L-BFGS, at most; it stops earlier where nothing changes any more.
+    """
+
+    l2: float = 0.02
+    iterations: int = 300
+
+
+def fit_attributes(ladders: LadderFeatures, natural: torch.Tensor, config: AttributesConfig) -> Linear:
+    """Weight 6×d and bias 6 over raw features, for logits.
+
+    Args:
+        ladders: degraded photos with their attribute targets.
+        natural: features n×d of ordinary photos, whose mean and spread the penalty is measured in.
+        config: penalty and length of the fit.
+    """
+    mean, scale = natural.mean(0), 1 / (natural.std(0) + 1e-4)
+    standard = (ladders.features - mean) * scale
+    weight = torch.zeros(ladders.targets.shape[1], standard.shape[1], requires_grad=True)
+    bias = torch.zeros(ladders.targets.shape[1], requires_grad=True)
+    optimizer = torch.optim.LBFGS(
+        [weight, bias],
+        max_iter=config.iterations,
+        tolerance_change=1e-7,
+        history_size=20,
+        line_search_fn="strong_wolfe",
+    )
+
+    def objective() -> torch.Tensor:
+        optimizer.zero_grad()
+        loss = masked_mse(torch.sigmoid(standard @ weight.t() + bias), ladders.targets)
+        loss = loss + config.l2 * weight.square().sum()
+        loss.backward()
+        return loss
+
+    optimizer.step(objective)
+    with torch.no_grad():
+        return weight * scale, bias - (weight * scale) @ mean

