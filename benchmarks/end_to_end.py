@@ -2,7 +2,7 @@
 
     python -m benchmarks end-to-end --photo IMG_0001.jpg
 
-A latency of the network alone flatters: decoding a 12-megapixel JPEG takes longer than scoring it.
+A latency of the network alone flatters: decoding and resizing a 12-megapixel JPEG take longer than scoring it.
 """
 
 from __future__ import annotations
