@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 import re
 
+from pocketiqa.errors import one_line
+
 from benchmarks.record import DeviceProperties, DeviceState
 
 # Instruction sets that multiply int8 at more than float's rate: x86 with VNNI, Arm with dot product or i8mm.
@@ -53,7 +55,8 @@ exit 0
 
 def read_properties(url: str, output: str) -> DeviceProperties:
     """Machine, system, model and SoC from the output of ``PROPERTIES``."""
-    found = {key: value.strip() for key, value in _pairs(output) if value.strip()}
+    # A device may say anything, and this is shown on a terminal.
+    found = {key: one_line(value) for key, value in _pairs(output) if value.strip()}
     cores, features = found.get("cores", ""), found.get("features", "").split()
     return DeviceProperties(
         url=url,

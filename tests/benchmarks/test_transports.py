@@ -13,6 +13,7 @@ from benchmarks.devices.adb import AdbDevice
 from benchmarks.devices.base import DeviceError
 from benchmarks.devices.local import LocalDevice
 from benchmarks.devices.ssh import SshDevice, split_url
+from benchmarks.devices.state import read_properties
 
 NASTY = ["a b", "it's", '"$HOME"', "$(reboot)", "`id`", "semi;colon", "new\nline", "-n", "ünï", "*", ""]
 
@@ -146,6 +147,12 @@ def test_the_properties_of_this_machine_are_read() -> None:
     assert properties.machine == os.uname().machine
     assert properties.cores >= 1
     assert LocalDevice().state("before").load is not None
+
+
+def test_what_a_device_says_of_itself_cannot_move_the_cursor() -> None:
+    properties = read_properties("adb://X", "model=Phone \x1b[2J\nsoc=\x07chip\nfeatures=fp asimddp x i8mm\n")
+    assert (properties.model, properties.soc) == ("Phone ?[2J", "?chip")
+    assert properties.int8 == ["asimddp", "i8mm"]
 
 
 def test_an_android_phone_tells_model_soc_release_and_thermal_status(tmp_path: Path, monkeypatch) -> None:

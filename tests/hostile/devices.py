@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from msgspec.structs import asdict
 from pocketiqa.errors import PocketiqaError
 
 from benchmarks.devices import base, open_device, processes
@@ -39,7 +40,8 @@ _LIES = (
     '{"event": "cold", "load_ms": 1, "first_inference_ms": NaN}', '{"event": "cold", "what": 1}',
     '{"event": "round"}', '{"event": "round", "at": "now", "ms": {}}', '{"event": "round", "at": 1, "ms": [1]}',
     '{"event": "round", "at": NaN, "ms": {"int8": 1}}', '{"event": "round", "at": 1, "ms": {"int8": -1}}',
-    '{"event": "round", "at": 1, "ms": {"int8": 1e999}}', '{"event": "runtime"}', '{"event": "runtime", "name": {}}',
+    '{"event": "round", "at": 1, "ms": {"int8": 0}}', '{"event": "round", "at": 1, "ms": {"int8": 1e999}}',
+    '{"event": "runtime"}', '{"event": "runtime", "name": {}}',
     '{"event": "ready", "runtime": "\\u001b[2J"}', '{"event": ' + "[" * 5000, "\x00\xff" * 500, "x" * 100_000,
 )  # fmt: skip
 _PROPERTIES = (
@@ -74,7 +76,7 @@ def try_devices(place: Place, tally: Tally) -> None:
         _expect_words(tally, "lies of the native runner", lambda lie=lie: repr(parse_log('{"runner"' + lie[8:])))
     for line in _PROPERTIES:
         script = f"print({line!r})"
-        for ask in (lambda d: str(d.properties()), lambda d: json.dumps(vars(d.state("x")), allow_nan=False)):
+        for ask in (lambda d: str(d.properties()), lambda d: json.dumps(asdict(d.state("x")), allow_nan=False)):
             _expect_words(tally, "lies about properties", lambda ask=ask, s=script: ask(_Liar(s)))
     for folder in _FOLDERS:
         _expect_words(tally, "lies about its folder", lambda s=f"print({folder!r})": _enter(_Liar(s)), refused=True)
