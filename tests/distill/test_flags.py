@@ -266,7 +266,7 @@ def of_teacher_run(world: World, config: TeacherRunConfig) -> object:
         figures = train_teacher(config)
     tower = (config.run / "teacher.safetensors").read_bytes()
     cache = config.cache if list(config.cache.glob("*.npy")) else None
-    return [tower, *fitted, figures, cache, (world.another / "teacher.json").is_file()]
+    return [tower, *fitted, figures, cache, config.run == world.another and (config.run / "teacher.json").is_file()]
 
 
 def small_student(world: World) -> StudentConfig:
