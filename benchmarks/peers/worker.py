@@ -1,4 +1,4 @@
-"""One peer in one process: loads it, then scores the photo each time it is told to.
+"""One peer in one process: loads it, then scores the photo each time it is asked to.
 
     python -m benchmarks.peers.worker pte:int8.pte FOLDER 1
 
