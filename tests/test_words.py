@@ -1,4 +1,4 @@
-"""The READMEs are short, their links lead somewhere, and the commands that they show exist."""
+"""The READMEs are short, their links lead somewhere, their diagrams can be drawn and their commands exist."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ LIMITS = {CHECKOUT / "README.md": 120} | {CHECKOUT / room / "README.md": 100 for
 
 LINK = re.compile(r"""(?:\]\(|(?:src|href)=")([^)#"\s]+)""")
 CODE = re.compile(r"^(?:```|~~~).*?^(?:```|~~~)|^(?: {4}|\t).*?$|`[^`\n]+`", re.MULTILINE | re.DOTALL)
+DIAGRAM = re.compile(r"^```mermaid\n(.*?)^```", re.MULTILINE | re.DOTALL)
 COMMAND = re.compile(
     r"^[`$\s]*(?:.*&& )?(?:uv run )?(?:python3? -m (?P<module>[\w.]+)|pocketiqa)(?=[\s`]|$)(?P<rest>.*)"
 )
@@ -51,6 +52,13 @@ def test_a_readme_is_short(page: Path, limit: int) -> None:
 def test_every_link_to_a_file_leads_to_one(page: Path) -> None:
     targets = [target for target in LINK.findall(CODE.sub("", page.read_text())) if not re.match(r"\w+:", target)]
     assert not [target for target in targets if not (page.parent / target).exists()]
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if "```mermaid" in page.read_text()], ids=name_of)
+def test_every_diagram_can_be_drawn(page: Path) -> None:
+    mermaidx = pytest.importorskip("mermaidx", reason="it is in the group docs")
+    for diagram in DIAGRAM.findall(page.read_text()):
+        assert "<svg" in mermaidx.Diagram(diagram).svg()
 
 
 @pytest.mark.parametrize(("module", "words"), commands().values(), ids=commands())
