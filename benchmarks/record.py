@@ -96,7 +96,7 @@ class ColdStart(Strict):
         first_inference_ms: the first answer after that.
         import_ms: from the interpreter's start until the runtime is imported.
         runtime_mib: peak resident memory before the program was loaded.
-        peak_mib: the same after a few inferences.
+        peak_mib: the same after the first inference.
     """
 
     load_ms: Amount | None

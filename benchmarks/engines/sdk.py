@@ -23,7 +23,6 @@ from benchmarks.engines.base import Engine, GoldenInput, Plan, Round
 from benchmarks.record import ColdStart
 
 PYTHONS = ("python3.13", "python3.12", "python3.14", "python3")
-REPEATS_FOR_MEMORY = 2
 SHORTEST_MS = 1e-6  # no clock shows a shorter inference
 
 
@@ -61,8 +60,7 @@ class SdkEngine(Engine):
 
     def cold_start(self, variant: str, threads: int) -> ColdStart:
         """Times and memory of one fresh process."""
-        options = {"repeats": REPEATS_FOR_MEMORY}
-        events = list(self._events("cold", f"a cold start of {variant}", [variant], threads, **options))
+        events = list(self._events("cold", f"a cold start of {variant}", [variant], threads))
         with self._answering(f"a cold start of {variant}"):
             (cold,) = (event for event in events if event["event"] == "cold")
             times = {key: value and _sane(value) for key, value in cold.items() if key != "event"}
