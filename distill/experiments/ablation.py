@@ -31,7 +31,9 @@ from distill.experiments.figures import KINDS_PER_PHOTO, RESAMPLES, mean_falling
 from distill.experiments.photo_kinds import kinds_of_photos
 from distill.experiments.table import Cell, Table
 from distill.networks.student import INPUT_SPEC, StudentFeatures
+from distill.teacher.load import load_teacher
 from distill.teacher.packaged import Lite2Features
+from distill.teacher.teacher import TeacherConfig
 from distill.training.feature_sets import ladder_features, scored_features
 from distill.training.features import LadderFeatures
 from distill.training.frozen_trunk import FrozenTrunk
@@ -129,7 +131,7 @@ def measure_ablation(config: AblationConfig) -> Table:
     table = Table("head", columns + (["beyond"] if beyond else []), _note(question, counts, len(photos), config.seed))
     chosen = {
         name: variant
-        for name, variant in variants().items()
+        for name, variant in variants(load_teacher(TeacherConfig()).text().detach()).items()
         if config.rows is None or any(part in name for part in config.rows)
     }
     for name, variant in tqdm(chosen.items(), desc="rows"):

@@ -13,10 +13,8 @@ from distill.experiments.linear_score import PLAIN, LinearScoreConfig, fit_linea
 from distill.heads.hidden_units import HiddenUnitsConfig, fit_hidden_units, score_of
 from distill.heads.projection import ProjectionConfig, fit_projection
 from distill.networks.student import INPUT_SPEC, Linear
-from distill.teacher.load import load_teacher
 from distill.teacher.packaged import embed_views
 from distill.teacher.prompt_scores import prompt_scores
-from distill.teacher.teacher import TeacherConfig
 from distill.training.features import LadderFeatures, ScoredFeatures
 
 _VIEWS = len(INPUT_SPEC.views)
@@ -66,10 +64,10 @@ class Variant:
     teacher: Fit | None = None
 
 
-def variants() -> dict[str, Variant]:
-    """Name of a row → what it measures."""
+def variants(text: torch.Tensor) -> dict[str, Variant]:
+    """Name of a row → what it measures; ``text`` N×D are the teacher's prompts' unit embeddings."""
     quarter, tenth = ({"consensus": share, "l2": PLAIN.l2 * 2} for share in (0.25, 0.1))
-    teacher, shipped_teacher = _projected(ranking=1.0), _projected()
+    teacher, shipped_teacher = _projected(text, ranking=1.0), _projected(text)
     students = {
         "opinions alone": _linear(use_ladders=False),
         "opinions and ladders (plain)": _linear(),
@@ -94,10 +92,10 @@ def variants() -> dict[str, Variant]:
         "hidden units held at nothing: linear, by the same steps": _hidden(hidden_l2=1000.0),
     }
     teachers = {
-        "teacher, opinions alone": _projected(use_ladders=False),
+        "teacher, opinions alone": _projected(text, use_ladders=False),
         "teacher, opinions and ladders": teacher,
         "teacher, ranking × 0.1": shipped_teacher,
-        "teacher, its penalty / 1000": _projected(ranking=1.0, l2=ProjectionConfig().l2 / 1000),
+        "teacher, its penalty / 1000": _projected(text, ranking=1.0, l2=ProjectionConfig().l2 / 1000),
     }
     distilled = {
         "student on the teacher alone, a quarter, L2 × 2": _distilled(1.0, replace(PLAIN, **quarter), teacher),
@@ -159,13 +157,12 @@ def _ranks(trunks: Trunks, use: np.ndarray) -> Scorer:
     return _fitted(ScoredFeatures(seen.features, mos, seen.sources), student.ladders, PLAIN)
 
 
-def _projected(use_ladders: bool = True, **changes: float) -> Fit:
+def _projected(text: torch.Tensor, use_ladders: bool = True, **changes: float) -> Fit:
     """The packaged teacher's projection, fitted once for the same photos."""
 
     @cache
     def projected(trunks: Trunks, use: bytes) -> Scorer:
         own = trunks("teacher")
-        text = load_teacher(TeacherConfig()).text().detach()
         seen = own.scored.take(np.frombuffer(use, dtype=bool).copy())
         config = replace(ProjectionConfig(), **changes)
         weight, bias = fit_projection(seen, own.ladders if use_ladders else None, _VIEWS, text, "both", config)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +20,6 @@ from distill.heads.attributes import AttributesConfig, fit_attributes
 from distill.heads.hidden_units import HiddenUnitsConfig, fit_hidden_units
 from distill.heads.projection import ProjectionConfig, fit_projection
 from distill.networks.student import INPUT_SPEC, Linear, Student, StudentFeatures, stack_heads
-from distill.teacher.load import load_teacher
 from distill.teacher.packaged import Lite2Features, embed_views
 from distill.teacher.prompt_scores import Scoring, prompt_scores
 from distill.teacher.teacher import Teacher, TeacherConfig
@@ -61,7 +61,16 @@ class Fold:
         embedding: the teacher's of all of them, n×D of length 1.
     """
 
-    def __init__(self, source: str, photos: Photos, ranked: int, judged: int, seed: int, pseudo_labels: float) -> None:
+    def __init__(
+        self,
+        source: str,
+        photos: Photos,
+        ranked: int,
+        judged: int,
+        seed: int,
+        pseudo_labels: float,
+        load_teacher: Callable[[TeacherConfig], Teacher],
+    ) -> None:
         """Fit both.
 
         Args:
@@ -71,8 +80,9 @@ class Fold:
             judged: held-out pristine photos with their copies, at most.
             seed: of the choice of photos, and of what starts at random.
             pseudo_labels: share of the teacher's scores in what the student's heads are fitted to.
+            load_teacher: makes teachers.
         """
-        self.source, self._seed = source, seed
+        self.source, self._seed, self._load_teacher = source, seed, load_teacher
         mos_set, held_out = photos.mos_set, photos.held_out
         use = mos_set.sources != source
         self.seen = mos_set.take(use)
@@ -109,7 +119,7 @@ class Fold:
     def teacher(self, context_tokens: int) -> Teacher:
         """A new one with the fitted projection; a learnable context has its own, since it starts at random."""
         torch.manual_seed(self._seed)
-        teacher = load_teacher(TeacherConfig(context_tokens=context_tokens))
+        teacher = self._load_teacher(TeacherConfig(context_tokens=context_tokens))
         own_text = teacher.text().detach()
         teacher.take_projection(*(self._project(own_text) if context_tokens else self._projection))
         return teacher

@@ -34,6 +34,7 @@ from distill.stages.distil import DistilConfig, distil
 from distill.stages.lesson import Lesson
 from distill.stages.opinions import OpinionStage
 from distill.stages.prepare_lesson import prepare_lesson
+from distill.teacher.load import load_teacher
 from distill.teacher.packaged import Lite2Features
 from distill.teacher.prompt_scores import prompt_scores
 from distill.teacher.teacher import Teacher
@@ -145,7 +146,7 @@ def measure_trained_trunks(config: TrainedTrunksConfig) -> Table:
     photos = photos_and_features(mos_set, pristine, config.seed, config.cache)
     sources = [str(name) for name in np.unique(mos_set.sources)]
     share = DistilConfig().pseudo_labels
-    folds = [Fold(name, photos, config.ranked, config.ladders, config.seed, share) for name in sources]
+    folds = [Fold(name, photos, config.ranked, config.ladders, config.seed, share, load_teacher) for name in sources]
     columns = [*(f"out {fold.source}" for fold in folds), "change", "ladders"]
     table = Table("trained", columns, _note(folds, config))
     _add_rows(table, student_scores, student_rows(), folds, config)

@@ -18,6 +18,8 @@ from distill.experiments.ablation_rows import TrunkFeatures, Variant, variants
 from distill.experiments.figures import mean_falling, srcc_estimate
 from distill.training.features import LadderFeatures, ScoredFeatures
 
+TEXT = torch.nn.functional.normalize(torch.randn(31, 16, generator=torch.Generator().manual_seed(0)), dim=1)
+
 
 @pytest.fixture(scope="module")
 def trunk() -> TrunkFeatures:
@@ -33,12 +35,12 @@ def trunk() -> TrunkFeatures:
     return TrunkFeatures(ScoredFeatures(features, mos, np.array(["a", "b", "c"] * 30)), lambda: (ladders, copies[:6]))
 
 
-@pytest.mark.parametrize("name", variants())
+@pytest.mark.parametrize("name", variants(TEXT))
 def test_every_row_ranks_a_source_that_it_never_saw_when_there_is_something_to_learn(
     trunk: TrunkFeatures, name: str
 ) -> None:
     out = trunk.scored.sources == "c"
-    score = variants()[name].fit(lambda _: trunk, ~out)(trunk.scored.features[out])
+    score = variants(TEXT)[name].fit(lambda _: trunk, ~out)(trunk.scored.features[out])
     assert np.corrcoef(score, trunk.scored.mos[out])[0, 1] > 0.8
 
 
@@ -52,7 +54,7 @@ def test_a_falling_ladder_counts_one_and_a_rising_one_minus_one() -> None:
 
 def test_heads_average_by_their_shares(trunk: TrunkFeatures) -> None:
     def logits(name: str) -> torch.Tensor:
-        return variants()[name].fit(lambda _: trunk, trunk.scored.sources != "c")(trunk.scored.features).logit()
+        return variants(TEXT)[name].fit(lambda _: trunk, trunk.scored.sources != "c")(trunk.scored.features).logit()
 
     average = logits("mean with the head of ladders alone, 3 : 1 (WiSE-FT)")
     ladders, plain = logits("ladders alone, no opinions (stage A's idea)"), logits("opinions and ladders (plain)")
@@ -94,7 +96,7 @@ def test_a_set_beyond_has_a_column_that_every_row_is_fitted_to_all_sources_for(
     monkeypatch.setattr(module, "scored_features", scored_features)
     monkeypatch.setattr(module, "mean_falling", lambda copies, score: 1.0)
     monkeypatch.setattr(module, "ladder_features", lambda *_: of_the_photos)
-    monkeypatch.setattr(module, "variants", lambda: {"a row": Variant("student", fit)})
+    monkeypatch.setattr(module, "variants", lambda text: {"a row": Variant("student", fit)})
     with_beyond = AblationConfig(
         tmp_path, [tmp_path], beyond_images=tmp_path, beyond_mos=table, beyond_scale=(1, 5), cache=tmp_path
     )

@@ -60,7 +60,7 @@ def all_photos(config: TrainedTrunksConfig, photos: dict[str, np.ndarray]) -> Ph
 
 @pytest.fixture(scope="module")
 def fold(all_photos: Photos) -> Fold:
-    return Fold("b", all_photos, ranked=3, judged=1, seed=0, pseudo_labels=0.3)
+    return Fold("b", all_photos, ranked=3, judged=1, seed=0, pseudo_labels=0.3, load_teacher=load_teacher)
 
 
 @pytest.mark.slow
