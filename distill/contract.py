@@ -14,6 +14,8 @@ becomes one by ``distill.networks.adapter.quality_network``, or by a subclass:
 
 from __future__ import annotations
 
+import re
+
 import torch
 from pocketiqa.preprocess import PreprocessSpec
 from torch import nn
@@ -37,9 +39,9 @@ class QualityNetwork(nn.Module):
         map_shape: (h, w) of the map, or None where there is none.
         float_layers: dotted names of modules that int8 leaves float, each with all that is below it. What is computed
             in the network's own ``forward``, outside any module, stays float as well.
-        heads_name: dotted name of the module whose linear layers and convolutions give the logits, as a sum of their
-            means over positions; it must be among ``float_layers``. They are fitted anew to the int8 layers before
-            them. None where the outputs are no such sum: then they stay as they are.
+        heads_name: dotted name of the module whose linear layers and 1×1 convolutions give the logits, as a sum of
+            their means over positions. They stay float, as does the pooling before them, and are fitted anew to the
+            int8 layers; one of them needs a bias. None where the outputs are no such sum: then they stay as they are.
     """
 
     name: str
@@ -63,6 +65,13 @@ class QualityNetwork(nn.Module):
         """Logits n×(1 + attributes) of ``quality`` from the rows n×r that ``heads_name``'s layers give."""
         return rows
 
+    def with_exact_input(self) -> QualityNetwork:
+        """The same function over an input whose 256 pixel values int8 holds exactly, where a network knows a way.
+
+        It is what int8 is made from. By default the network itself; ``distill.networks.exact_input`` is the student's.
+        """
+        return self
+
     def example(self) -> torch.Tensor:
         """A random input, float32 of ``input.shape`` in [0, 1], to export the network with."""
         return torch.rand(self.input.shape)
@@ -70,7 +79,7 @@ class QualityNetwork(nn.Module):
 
 @torch.no_grad()
 def check_network(network: nn.Module) -> QualityNetwork:
-    """Run a network once, and hold its outputs against the contract.
+    """Run a network once, and hold its outputs and its heads against the contract.
 
     Returns:
         ``network`` itself, in evaluation mode.
@@ -83,6 +92,8 @@ def check_network(network: nn.Module) -> QualityNetwork:
             f"the network is a {type(network).__name__}; the line takes a QualityNetwork: wrap yours with "
             "distill.networks.adapter.quality_network"
         )
+    if not re.fullmatch(r"[A-Za-z0-9._+-]+", network.name):
+        raise ContractError(f"the network's name is {network.name!r}; letters, digits and . _ + - are allowed")
     modules = dict(network.named_modules())
     for layer in (*network.float_layers, *filter(None, [network.heads_name])):
         if layer not in modules:
@@ -90,7 +101,26 @@ def check_network(network: nn.Module) -> QualityNetwork:
                 f"{network.name} has no layer {layer!r} to keep float; its layers are "
                 + ", ".join(name for name, _ in network.named_children())
             )
-    found = network.eval()(network.example())
+    views = network.eval().example()
+    read: dict[nn.Module, list[torch.Tensor]] = {}
+    heads = _heads(network)
+    hooks = [head.register_forward_hook(lambda head, _, rows: read.setdefault(head, []).append(rows)) for head in heads]
+    try:
+        found = network(views)
+    except Exception as error:
+        raise ContractError(
+            f"{network.name} does not take its own input, float32 {tuple(views.shape)}: {type(error).__name__}: {error}"
+        ) from error
+    finally:
+        for hook in hooks:
+            hook.remove()
+    _check_outputs(network, found)
+    if network.heads_name is not None:
+        _check_heads(network, found[0], heads, read)
+    return network
+
+
+def _check_outputs(network: QualityNetwork, found: object) -> None:
     wanted = [(1, len(network.outputs))] + ([(1, *network.map_shape)] if network.map_shape else [])
     shapes = [tuple(one.shape) for one in found] if isinstance(found, tuple) else type(found).__name__
     if shapes != wanted:
@@ -104,4 +134,26 @@ def check_network(network: nn.Module) -> QualityNetwork:
                 f"{network.name} gives {name} of {values.min():.3g} to {values.max():.3g}; it must lie in [0, 1]: end "
                 "with a sigmoid"
             )
-    return network
+
+
+def _heads(network: QualityNetwork) -> list[nn.Module]:
+    if network.heads_name is None:
+        return []
+    below = network.get_submodule(network.heads_name).modules()
+    return [module for module in below if isinstance(module, (nn.Linear, nn.Conv2d))]
+
+
+def _check_heads(
+    network: QualityNetwork, quality: torch.Tensor, heads: list[nn.Module], read: dict[nn.Module, list[torch.Tensor]]
+) -> None:
+    """The logits must be the sum of the heads' means over positions, or a fit of the heads would miss them."""
+    cure = f"name other heads_name than {network.heads_name!r}, or None, and the heads stay as they are"
+    if not any(head.bias is not None for head in heads):
+        raise ContractError(f"{network.name}'s heads have no linear layer or 1×1 convolution with a bias; {cure}")
+    rows = [given.flatten(2).mean(2) if given.ndim == 4 else given.flatten(1, -2).mean(1) if given.ndim == 3 else given
+            for head in heads for given in read.get(head, [])]  # fmt: skip
+    fits = len(rows) == len(heads) and all(one.shape == rows[0].shape and len(one) == 1 for one in rows)
+    if not fits or not torch.allclose(torch.sigmoid(network.logits_of(sum(rows))), quality, atol=1e-3):
+        raise ContractError(
+            f"{network.name}'s quality is not the sigmoid of logits_of the sum of what its heads' layers give; {cure}"
+        )

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 from distill.contract import ContractError, QualityNetwork, check_network
 from distill.networks.student import SHIPPED_STUDENT, Student
@@ -38,7 +41,8 @@ def load_network(network: str, weights: Path | None = None) -> QualityNetwork:
         weights: safetensors of the network's ``state_dict``; by default what this repository ships for that name.
 
     Raises:
-        ContractError: no such network, or one that is not what the contract asks for.
+        ContractError: no such network, a file of the user's own that cannot be run, or a network that is not what the
+            contract asks for.
         FileNotFoundError: no such file.
         ValueError: the weights are not this network's.
     """
@@ -74,11 +78,28 @@ def _builder(network: str) -> Build:
     path = Path(file)
     if not path.is_file():
         raise FileNotFoundError(f"no file {path}; --network takes FILE.py:FUNCTION, whose function returns the network")
+    build = getattr(_module_from(path), function, None)
+    if not callable(build):
+        raise ContractError(f"{path} has no function {function!r}; it must return the network and take nothing")
+    return lambda: _own(build, path)
+
+
+def _module_from(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)
     sys.modules.setdefault(path.stem, module)  # dataclasses look their module up there
-    spec.loader.exec_module(module)
-    build = getattr(module, function, None)
-    if not callable(build):
-        raise ContractError(f"{path} has no function {function!r}; it must return the network and take nothing")
-    return build
+    sys.path.append(str(path.parent.resolve()))  # for files beside it that it imports
+    _own(lambda: spec.loader.exec_module(module), path)
+    return module
+
+
+def _own(call: Callable[[], object], path: Path) -> Any:
+    """What the user's code returns; what it raises becomes a sentence with the line in their file."""
+    try:
+        return call()
+    except ContractError:
+        raise
+    except Exception as error:
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == path]
+        place = f"{path}, line {lines[-1]}" if lines else str(path)
+        raise ContractError(f"{place}: {type(error).__name__}: {error}") from error

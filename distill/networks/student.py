@@ -18,6 +18,7 @@ Why this shape (the measurements are in ``distill/experiments/RESULTS.md``):
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import torch
@@ -26,6 +27,7 @@ from torch import nn
 
 from distill.contract import QualityNetwork
 from distill.networks.backbone import IMAGENET_MEAN, IMAGENET_STD, lite0_backbone, make_batchnorm_quantization_safe
+from distill.networks.exact_input import make_input_exact
 from distill.networks.tensors import load_tensors
 
 ATTRIBUTES = ("sharpness", "noise", "exposure", "contrast", "colour", "compression")
@@ -197,6 +199,12 @@ class Student(QualityNetwork):
     def logits_of(self, rows: torch.Tensor) -> torch.Tensor:
         """Logits n×7 from the heads' rows n×23."""
         return logits_of(rows)
+
+    def with_exact_input(self) -> Student:
+        """The same student over an input that int8 holds exactly."""
+        own = copy.deepcopy(self)
+        make_input_exact(own.trunk)
+        return own
 
     def forward(self, views: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         logits, score_map = self.heads(*self.pool(self.trunk(views)))

@@ -104,6 +104,69 @@ def test_a_module_that_is_no_quality_network_is_refused_with_the_cure() -> None:
         check_network(nn.Linear(1, 1))
 
 
+def test_a_forward_pass_that_fails_is_told_with_the_input_that_it_was_given() -> None:
+    class Flat(Unit):
+        def forward(self, views: torch.Tensor) -> tuple[torch.Tensor, ...]:
+            return (self.layer(views.flatten(1)),)
+
+    with pytest.raises(ContractError, match=r"unit does not take its own input, float32 \(1, 3, 8, 8\)"):
+        check_network(Flat())
+
+
+def test_a_name_that_no_file_could_have_is_refused() -> None:
+    network = Unit()
+    network.name = "my network/1"
+    with pytest.raises(ContractError, match="letters, digits"):
+        check_network(network)
+
+
+class Heads(Unit):
+    """Its score is the sigmoid of two layers' sum, or of their product."""
+
+    heads_name = "heads"
+
+    def __init__(self, product: bool = False, bias: bool = True) -> None:
+        super().__init__()
+        self.product = product
+        self.heads = nn.ModuleList([nn.Linear(3, 1, bias), nn.Conv2d(3, 1, 1, bias=False)])
+
+    def forward(self, views: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        first = self.heads[0](views.mean((2, 3)))
+        second = self.heads[1](views).mean((2, 3))
+        return (torch.sigmoid(first * second if self.product else first + second),)
+
+
+def test_heads_whose_sum_gives_the_logits_are_taken_and_others_are_refused_with_the_cure() -> None:
+    check_network(Heads())
+    with pytest.raises(ContractError, match=r"not the sigmoid of .* or None"):
+        check_network(Heads(product=True))
+    with pytest.raises(ContractError, match="with a bias"):
+        check_network(Heads(bias=False))
+
+
+def test_an_error_in_a_users_file_is_one_sentence_with_its_line(tmp_path: Path) -> None:
+    file = tmp_path / "broken.py"
+    file.write_text("def build():\n    return undefined_name\n")
+    with pytest.raises(ContractError, match=r"broken.py, line 2: NameError: .*undefined_name"):
+        load_network(f"{file}:build")
+    file.write_text("import no_such_package_at_all\n")
+    with pytest.raises(ContractError, match=r"broken.py, line 1: ModuleNotFoundError"):
+        load_network(f"{file}:build")
+
+
+def test_a_users_file_may_import_its_neighbours(tmp_path: Path) -> None:
+    layers = "from torch import nn\nLAYERS = [nn.Flatten(), nn.Linear(192, 1)]\n"
+    (tmp_path / "neighbouring_layers.py").write_text(layers)
+    file = tmp_path / "own_network.py"
+    file.write_text(
+        "from torch import nn\nfrom neighbouring_layers import LAYERS\n"
+        "from distill.networks.adapter import quality_network\n"
+        "def build():\n    return quality_network(nn.Sequential(*LAYERS), name='own', size=8)\n"
+    )
+    with pytest.raises(ContractError, match="--weights"):
+        load_network(f"{file}:build")
+
+
 def test_a_name_is_given_once() -> None:
     with pytest.raises(ValueError, match="lite0"):
         register_network("lite0", Unit)
