@@ -1,0 +1,102 @@
+"""Weights and photos for networks of a user's own: no hub is reachable, so tests make both within seconds.
+
+A random network whose BatchNorms have seen photos and whose last layer is fitted to known degradations gives scores
+that spread and rank: enough to see what int8 does to them, and nothing that anybody should use.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from pocketiqa.preprocess import preprocess
+from torch import nn
+
+from distill.contract import QualityNetwork
+from distill.degradations.degrade import degrade
+from distill.networks.tensors import save_tensors
+from tests.conftest import packaged_photos
+
+_KINDS = ("gaussian_blur", "jpeg", "white_noise", "pixelate")
+_RIDGE = 1.0
+# Standard deviation of the logits: int8's promise is in scores, and these need not reach from 0 to 1.
+_SPREAD = 0.4
+
+
+def write_example_photos(folder: Path, count: int = 40) -> Path:
+    """``count`` different crops of the packaged photographs, 240×200, as PNG files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, pixels in enumerate(_crops(count)):
+        Image.fromarray(pixels).save(folder / f"{number:02}.png")
+    return folder
+
+
+def write_example_weights(network: QualityNetwork, out: Path, seed: int = 0) -> Path:
+    """Weights for ``network`` that give photos different scores, as the safetensors that ``--weights`` takes."""
+    torch.manual_seed(seed)
+    views, scores = _lessons(network)
+    body, head = network.weights_module, network.get_submodule(network.heads_name)
+    with torch.no_grad():
+        _settle_batchnorms(network, views)
+        features = _inputs_of(head, network, views)
+        mean, deviation = features.mean(0), features.std(0) + 1e-6
+        standard = (features - mean) / deviation
+        gram = standard.T @ standard + _RIDGE * len(features) * torch.eye(features.shape[1])
+        logits = torch.logit(scores)
+        weight = torch.linalg.solve(gram, standard.T @ (logits - logits.mean())) / deviation
+        weight *= _SPREAD / (features @ weight).std()
+        head.weight.copy_(weight.expand_as(head.weight))
+        head.bias.copy_(-(weight @ mean).expand_as(head.bias))
+    save_tensors(body.state_dict(), out, {})
+    return out
+
+
+def _crops(count: int) -> list[np.ndarray]:
+    photos = list(packaged_photos().values())
+    order = np.random.default_rng(0)
+    crops = []
+    for number in range(count):
+        photo = photos[number % len(photos)]
+        top, left = (int(order.integers(0, side - reach)) for side, reach in zip(photo.shape, (200, 240)))
+        crops.append(np.ascontiguousarray(photo[top : top + 200, left : left + 240]))
+    return crops
+
+
+def _lessons(network: QualityNetwork) -> tuple[torch.Tensor, torch.Tensor]:
+    """Inputs n×views×3×H×W of crops, each at five levels of a degradation, and scores n that fall with the level."""
+    views, scores = [], []
+    for number, crop in enumerate(_crops(12)):
+        image = torch.from_numpy(crop).permute(2, 0, 1)[None].float() / 255
+        for level in range(5):
+            worse = degrade(image, _KINDS[number % len(_KINDS)], level, number) if level else image
+            pixels = (worse[0].permute(1, 2, 0) * 255).round().byte().numpy()
+            views.append(torch.from_numpy(preprocess(pixels, network.input)))
+            scores.append(0.9 - 0.18 * level)
+    return torch.stack(views), torch.tensor(scores)
+
+
+def _settle_batchnorms(network: QualityNetwork, views: torch.Tensor) -> None:
+    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+    if not norms:  # a transformer's initial weights are so small that all photos look alike to it
+        for module in network.modules():
+            if isinstance(module, (nn.Linear, nn.Conv2d)):
+                module.weight *= 6
+        return
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # the plain average of all batches
+    network.train()
+    for batch in views.flatten(0, 1).split(20):
+        network(batch)
+    network.eval()
+
+
+def _inputs_of(head: nn.Module, network: QualityNetwork, views: torch.Tensor) -> torch.Tensor:
+    seen: list[torch.Tensor] = []
+    hook = head.register_forward_pre_hook(lambda module, arguments: seen.append(arguments[0]))
+    for one in views:
+        network(one)
+    hook.remove()
+    return torch.cat(seen)
