@@ -13,19 +13,18 @@ from pathlib import Path
 import numpy as np
 import torch
 from pocketiqa.errors import PhotoError
-from pocketiqa.preprocess import open_photo
+from pocketiqa.preprocess import PreprocessSpec, open_photo
 from tqdm import tqdm
 
 from distill.data.degraded_photos import CLEAN, DegradedPhoto, render
 from distill.data.mos_sets import split_by_hash
 from distill.degradations.degrade import KINDS, LEVELS
-from distill.networks.student import INPUT_SPEC
 
 FEWEST = 16
 _ENDINGS = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}
 # Neighbouring pixels of a photo resemble each other (.9 and more); those of noise do not.
 _LEAST_CORRELATION = 0.3
-# The student's training leaves out this share of a MOS set, by the same hash: validation is on photos new to both.
+# Training leaves out this share of a MOS set, by the same hash: validation is on photos new to both.
 _HELD_OUT_SHARE = 0.1
 
 
@@ -42,7 +41,7 @@ class PhotoSplit:
 
 
 class Inputs(Sequence):
-    """The student's inputs of many photos, held as the uint8 pixels that they are."""
+    """A network's inputs of many photos, held as the uint8 pixels that they are, n×views×3×H×W."""
 
     def __init__(self, pixels: np.ndarray) -> None:
         self._pixels = pixels
@@ -51,7 +50,7 @@ class Inputs(Sequence):
         return len(self._pixels)
 
     def __getitem__(self, row: int) -> torch.Tensor:
-        """Float32 of ``INPUT_SPEC.shape`` in [0, 1]."""
+        """Float32 views×3×H×W in [0, 1]."""
         return torch.from_numpy(self._pixels[row].astype(np.float32) / np.float32(255))
 
     def take(self, rows: Sequence[int]) -> Inputs:
@@ -132,19 +131,19 @@ def clean(photos: list[Path]) -> list[DegradedPhoto]:
     return [DegradedPhoto(photo, CLEAN, 0, 0) for photo in photos]
 
 
-def load_inputs(rungs: list[DegradedPhoto], title: str = "photos") -> Inputs:
-    """The student's inputs of photos and of degraded copies.
+def load_inputs(photos: list[DegradedPhoto], spec: PreprocessSpec, title: str = "photos") -> Inputs:
+    """A network's inputs, as its ``spec`` says, of photos and of degraded copies.
 
     Raises:
         CalibrationError: a photo cannot be read, or is noise rather than a photograph.
     """
 
-    def load(rung: DegradedPhoto) -> np.ndarray:
-        _refuse_noise(rung.photo)
-        return np.rint(render(rung, INPUT_SPEC) * 255).astype(np.uint8)
+    def load(photo: DegradedPhoto) -> np.ndarray:
+        _refuse_noise(photo.photo)
+        return np.rint(render(photo, spec) * 255).astype(np.uint8)
 
     with ThreadPoolExecutor(2) as pool:
-        return Inputs(np.stack(list(tqdm(pool.map(load, rungs), total=len(rungs), desc=title))))
+        return Inputs(np.stack(list(tqdm(pool.map(load, photos), total=len(photos), desc=title))))
 
 
 def _refuse_noise(path: Path) -> None:
@@ -173,10 +172,10 @@ def stratified(scores: np.ndarray, count: int) -> list[int]:
     return [int(order[round(position)]) for position in np.linspace(0, len(order) - 1, min(count, len(order)))]
 
 
-def digest(rungs: list[DegradedPhoto]) -> str:
+def digest(photos: list[DegradedPhoto]) -> str:
     """sha256 over the photos' bytes and what was done to them, in order: which photos made an artifact."""
     total = hashlib.sha256()
-    for rung in rungs:
-        total.update(hashlib.sha256(rung.photo.read_bytes()).digest())
-        total.update(f"{rung.kind}|{rung.level}|{rung.seed}".encode())
+    for copy in photos:
+        total.update(hashlib.sha256(copy.photo.read_bytes()).digest())
+        total.update(f"{copy.kind}|{copy.level}|{copy.seed}".encode())
     return total.hexdigest()

@@ -1,4 +1,4 @@
-"""Accuracy control: the worst layers go back to float until int8 ranks photos as the float student does.
+"""Accuracy control: the worst layers go back to float until int8 ranks photos as the float network does.
 
 As ``quantize_with_accuracy_control`` in NNCF does it (Kozlov et al., "Neural Network Compression Framework for fast
 model inference", 2020), which PT2E has nowhere. Layers are ranked once by the error that each makes alone; how many
@@ -11,18 +11,15 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from quantize.figures import Figures, measure
 from quantize.prepare import Prepared, convert
 from quantize.program import Lowered, latency_ratio, lower
+from quantize.ranking import ranked_layers
 from quantize.recipe import Recipe, TuningPhotos, quantize
-from quantize.sensitivity import ranked_layers
-
-if TYPE_CHECKING:
-    from quantize.quantize_student import Subject
+from quantize.subject import Subject
 
 # Photos that rank the layers, and photos on which a number of float layers is tried.
 _RANKING = 8
@@ -46,8 +43,8 @@ def within_max_drop(
     """Revert as few of the worst layers as needed, and say what it costs.
 
     Args:
-        subject: student and photos.
-        candidate: the recipe's int8 student and its validation figures.
+        subject: float network and photos.
+        candidate: the recipe's int8 network and its validation figures.
         recipe: how it was quantized; fine-tuning is left out where layers are reverted.
         max_drop: see :func:`drop`.
     """
@@ -55,14 +52,15 @@ def within_max_drop(
     if drop(figures) <= max_drop:
         return Outcome(prepared, figures, frozenset(), True, [_verdict(figures, max_drop, 0), "float layers: none"])
     plain = dataclasses.replace(recipe, fine_tuning=None)
+    kept = recipe.float_modules or frozenset()
     rows = np.linspace(0, len(subject.photos.inputs) - 1, _RANKING).astype(int).tolist()
-    layers = ranked_layers(subject.student, subject.photos, recipe, rows)
-    learning, trial = _apart(subject.photos)
+    layers = ranked_layers(subject.network, subject.photos, recipe, rows)
+    learning, trial = trial_photos(subject.photos)
 
     def revert(count: int, photos: TuningPhotos) -> tuple[Prepared, Lowered, frozenset[str]]:
-        modules = recipe.float_modules.union(*(layer.modules for layer in layers[:count]))
+        modules = kept.union(*(layer.modules for layer in layers[:count]))
         own = dataclasses.replace(plain, float_modules=modules)
-        reverted = quantize(subject.student, photos, own, f"{count} float layers")
+        reverted = quantize(subject.network, photos, own, f"{count} float layers")
         return reverted, lower(convert(reverted)), modules
 
     tried: dict[int, float] = {}
@@ -103,7 +101,7 @@ def drop(figures: Figures) -> float:
     return max(1 - figures.srcc, figures.mos_drop or 0.0)
 
 
-def _apart(photos: TuningPhotos) -> tuple[TuningPhotos, TuningPhotos]:
+def trial_photos(photos: TuningPhotos) -> tuple[TuningPhotos, TuningPhotos]:
     """Photos to learn from and others to try on: heads are at their best on the photos that they were fitted to."""
     n = len(photos.inputs)
     tried = np.arange(n) % max(3, n // _TRIAL) == 0

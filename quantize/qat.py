@@ -1,6 +1,6 @@
-"""Quantization-aware fine-tuning: the rounded student learns to say what the float student says.
+"""Quantization-aware fine-tuning: the int8 network learns to say what the float network says.
 
-No labels: the float student's score, attributes, map and pooled features are the target, so any photos serve. It
+No labels: the float network's score, attributes, map and what its heads read are the target, so any photos serve. It
 starts from the calibrated graph; scales, zero points and the folded BatchNorm stay frozen from the first step, the
 weights move a little.
 """
@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 import torch
 
-from quantize.prepare import Prepared, set_rounding
-from quantize.refit_heads import with_head_inputs
+from quantize.graph import is_below, outputs_of, with_head_inputs
+from quantize.prepare import Prepared, enable_fake_quant
 
 _EDGE = 1e-4
 
@@ -46,23 +46,30 @@ def fine_tune(
     reference: Prepared,
     inputs: Sequence[torch.Tensor],
     config: QatConfig,
+    heads_name: str | None,
     report: Callable[[int, float], None],
 ) -> None:
     """Fine-tune a calibrated graph in place.
 
     Args:
         prepared: calibrated and frozen.
-        reference: the same graph of the float student, which is run without rounding.
-        inputs: float32 of the student's input shape; at least one.
+        reference: the same graph of the float network, which is run without rounding.
+        inputs: float32 of the network's input shape; at least one.
         config: steps and rates.
+        heads_name: of the network's heads, which are left as they are, or None.
         report: called with the step and its loss.
 
     Raises:
         FloatingPointError: the loss is not finite; the rate is too high.
     """
-    set_rounding(reference, False)
-    pupil, teacher = with_head_inputs(prepared), with_head_inputs(reference)
-    weights = [parameter for name, parameter in prepared.named_parameters() if name.startswith("trunk.")]
+    enable_fake_quant(reference, False)
+    pupil, teacher = (with_head_inputs(graph, heads_name) for graph in (prepared, reference))
+    outputs = outputs_of(prepared)
+    weights = [
+        parameter
+        for name, parameter in prepared.named_parameters()
+        if heads_name is None or not is_below(name, heads_name)
+    ]
     optimizer = torch.optim.Adam(weights, lr=config.rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(1, config.steps))
     order = random.Random(config.seed)
@@ -72,7 +79,7 @@ def fine_tune(
         for row in order.choices(range(len(inputs)), k=config.photos_per_step):
             with torch.no_grad():
                 target = teacher(inputs[row])
-            loss = _loss(pupil(inputs[row]), target, config) / config.photos_per_step
+            loss = _loss(pupil(inputs[row]), target, outputs, config) / config.photos_per_step
             loss.backward()
             total += loss.item()
         if not math.isfinite(total):
@@ -82,12 +89,15 @@ def fine_tune(
         report(step, total)
 
 
-def _loss(outputs: tuple[torch.Tensor, ...], targets: tuple[torch.Tensor, ...], config: QatConfig) -> torch.Tensor:
-    quality, score_map, *features = outputs
-    wanted_quality, wanted_map, *wanted = targets
-    loss = _logit_error(quality, wanted_quality) + config.map_weight * _logit_error(score_map, wanted_map)
-    for ours, theirs in zip(features, wanted):
-        error = (_means(ours) - _means(theirs)).square().sum() / _means(theirs).square().sum()
+def _loss(
+    ours: tuple[torch.Tensor, ...], theirs: tuple[torch.Tensor, ...], outputs: int, config: QatConfig
+) -> torch.Tensor:
+    """Of the first ``outputs`` (quality and, where there is one, the map) and of what the heads read."""
+    loss = _logit_error(ours[0], theirs[0])
+    for our_map, their_map in zip(ours[1:outputs], theirs[1:outputs]):
+        loss = loss + config.map_weight * _logit_error(our_map, their_map)
+    for features, wanted in zip(ours[outputs:], theirs[outputs:]):
+        error = (_means(features) - _means(wanted)).square().sum() / _means(wanted).square().sum()
         loss = loss + config.feature_weight * error
     return loss
 

@@ -1,32 +1,30 @@
-"""Which values of the student become int8, and where they are rounded.
+"""Which values of a network become int8, and where they are rounded.
 
-The trunk's convolutions, clamps and additions are int8: activations per tensor and affine, weights per output
-channel and symmetric, as XNNPACK and Core ML run them. Pooling and heads stay float (``distill/networks/student.py``
-says why).
+Convolutions, linear layers, clamps, additions, products and concatenations are int8: activations per tensor and
+affine, weights per output channel and symmetric, as XNNPACK and Core ML run them. What the network's ``float_layers``
+name stays float, and so do its heads and the pooling before them: averages over many positions are finer than the int8
+step of what they average.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 from executorch.backends.xnnpack.quantizer.xnnpack_quantizer import XNNPACKQuantizer
-from executorch.backends.xnnpack.quantizer.xnnpack_quantizer_utils import QuantizationConfig
+from executorch.backends.xnnpack.quantizer.xnnpack_quantizer_utils import QuantizationConfig, propagate_annotation
 from torchao.quantization.pt2e import FakeQuantize
-from torchao.quantization.pt2e.quantizer import QuantizationAnnotation, QuantizationSpec
+from torchao.quantization.pt2e.quantizer import QuantizationAnnotation, QuantizationSpec, SharedQuantizationSpec
 
+from distill.contract import QualityNetwork
 from quantize.float16_grid import (
     GridHistogramObserver,
     GridMinMaxObserver,
     GridMovingAverageObserver,
     GridPerChannelObserver,
 )
+from quantize.graph import CLAMPS, PADS, POOLING, head_nodes, module_of, with_all_below
 
-CLAMPS = {
-    torch.ops.aten.relu6.default,
-    torch.ops.aten.relu6_.default,
-    torch.ops.aten.hardtanh.default,
-    torch.ops.aten.hardtanh_.default,
-}
-PADS = {torch.ops.aten.pad.default, torch.ops.aten.constant_pad_nd.default}
 _ANNOTATION = "quantization_annotation"
 # The smallest scale that XNNPACK's requantization takes.
 _SMALLEST_SCALE = 2**-12
@@ -65,20 +63,27 @@ def weight_spec() -> QuantizationSpec:
     )
 
 
-class StudentQuantizer(XNNPACKQuantizer):
-    """XNNPACKQuantizer that quantizes the trunk alone, and a convolution's output after its ReLU6.
+class NetworkQuantizer(XNNPACKQuantizer):
+    """XNNPACKQuantizer that leaves a network's float layers alone, and rounds a convolution's output after its clamp.
 
     The stock quantizer rounds a convolution's output before the clamp, over the whole wide range that the clamp
-    is about to cut. Moving the output's spec onto the clamp rounds [0, 6] only; XNNPACK still fuses the two.
+    is about to cut. Moving the output's spec onto the clamp rounds what is left; XNNPACK still fuses the two.
 
     Args:
-        float_modules: dotted names of modules inside the student that stay float besides pooling and heads.
+        network: whose heads stay float.
+        float_modules: dotted names of the modules whose own operators stay float; what lies below one goes by its own
+            name. By default the network's ``float_layers`` with all that is below them.
         observer: one of ``OBSERVERS``.
     """
 
-    def __init__(self, float_modules: frozenset[str] = frozenset(), observer: str = "min-max") -> None:
+    def __init__(
+        self, network: QualityNetwork, float_modules: Iterable[str] | None = None, observer: str = "min-max"
+    ) -> None:
         super().__init__()
-        self.float_modules = float_modules
+        chosen = with_all_below(network, network.float_layers) if float_modules is None else frozenset(float_modules)
+        heads = () if network.heads_name is None else (network.heads_name,)
+        self.heads_name = network.heads_name
+        self.float_modules = chosen | with_all_below(network, heads)
         activation, weight = activation_spec(observer), weight_spec()
         # is_qat: fake-quantize modules stand in the graph, for calibration and for fine-tuning alike.
         self.set_global(QuantizationConfig(activation, activation, weight, None, True))
@@ -91,8 +96,14 @@ class StudentQuantizer(XNNPACKQuantizer):
                 _round_after_clamp(node)
             if node.target in PADS:
                 _round_before_padding(node)
+        propagate_annotation(model)  # again: a pooling layer behind a clamp shares the scale that the clamp has now
+        pooled = self._pooling_before_heads(model)
+        dropped: set[torch.fx.Node] = set()
+        for node in model.graph.nodes:
             # The stock quantizer also spreads scales over reshaping and pooling nodes that its filter never saw.
-            if node.op == "call_function" and not self._is_quantized(node):
+            left_float = node.op == "call_function" and (node in pooled or not self._is_quantized(node))
+            if left_float or _pools_float(node) or _shares_with(node, dropped):
+                dropped.add(node)
                 node.meta.pop(_ANNOTATION, None)
         return model
 
@@ -100,19 +111,39 @@ class StudentQuantizer(XNNPACKQuantizer):
         if node.op != "call_function":
             return True  # a weight or a bias goes with the convolution that reads it
         module = module_of(node)
-        return module.startswith("trunk.") and module not in self.float_modules
+        return bool(module) and module not in self.float_modules
+
+    def _pooling_before_heads(self, model: torch.fx.GraphModule) -> set[torch.fx.Node]:
+        """What only averages, joins and reshapes between the last int8 layers and the heads."""
+        found: set[torch.fx.Node] = set()
+        waiting = [node.args[0] for node in head_nodes(model, self.heads_name)]
+        while waiting:
+            node = waiting.pop()
+            if node.target in POOLING and node not in found:
+                found.add(node)
+                waiting += node.all_input_nodes
+        return found
 
 
-def module_of(node: torch.fx.Node) -> str:
-    """Dotted name of the student's innermost module that a graph node came from, or ''."""
-    stack = list(node.meta.get("nn_module_stack", {}).values())
-    return stack[-1][0] if stack else ""
+def _pools_float(node: torch.fx.Node) -> bool:
+    """Whether a node averages, joins or reshapes values that are all float: int8 would only lose what they hold."""
+    return node.target in POOLING and not any(_ANNOTATION in source.meta for source in node.all_input_nodes)
+
+
+def _shares_with(node: torch.fx.Node, dropped: set[torch.fx.Node]) -> bool:
+    """Whether a node was to share the scale of one that stays float."""
+    annotation = node.meta.get(_ANNOTATION)
+    if annotation is None:
+        return False
+    specs = [*annotation.input_qspec_map.values(), annotation.output_qspec]
+    owners = [spec.edge_or_node for spec in specs if isinstance(spec, SharedQuantizationSpec)]
+    return any(end in dropped for owner in owners for end in (owner if isinstance(owner, tuple) else (owner,)))
 
 
 def _round_after_clamp(clamp: torch.fx.Node) -> None:
     producer = clamp.args[0]
     annotation = producer.meta.get(_ANNOTATION)
-    if annotation is None or annotation.output_qspec is None or len(producer.users) != 1:
+    if annotation is None or not isinstance(annotation.output_qspec, QuantizationSpec) or len(producer.users) != 1:
         return
     clamp.meta[_ANNOTATION] = QuantizationAnnotation(
         input_qspec_map={}, output_qspec=annotation.output_qspec, _annotated=True
@@ -122,8 +153,8 @@ def _round_after_clamp(clamp: torch.fx.Node) -> None:
 
 def _round_before_padding(pad: torch.fx.Node) -> None:
     """XNNPACK pads int8 values inside the convolution; a rounding in between would send the padding through float."""
-    (convolution,) = pad.users
-    annotation = convolution.meta.get(_ANNOTATION)
+    readers = list(pad.users)
+    annotation = readers[0].meta.get(_ANNOTATION) if len(readers) == 1 else None
     if annotation is None or pad not in annotation.input_qspec_map:
         return
     spec = annotation.input_qspec_map.pop(pad)

@@ -1,4 +1,4 @@
-"""The float heads, fitted anew to what the int8 trunk says: a ridge regression towards the float student's logits.
+"""The float heads, fitted anew to what the int8 layers say: a ridge regression towards the float network's logits.
 
 Rounding errors of fifty layers arrive at the heads as a shift that depends on the photo: blurred ones err one way,
 noisy ones another. What of it is linear in the pooled features, the float heads can take back, at no cost on the
@@ -12,30 +12,30 @@ import torch
 from pocketiqa.parity import rmse
 
 from quantize.calibration import Inputs
+from quantize.graph import head_nodes, outputs_of, with_head_inputs
 from quantize.prepare import Prepared, convert
 from quantize.program import lower
-from quantize.quantizer import module_of
 
-_HEAD_OPERATORS = {torch.ops.aten.conv2d.default, torch.ops.aten.linear.default}
 # Penalties on the change of a weight, in units of the features' variance; cross-validation takes one.
 PENALTIES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 _EDGE = 1e-6
 
 
 @torch.no_grad()
-def refit_heads(prepared: Prepared, targets: np.ndarray, inputs: Inputs, title: str) -> None:
-    """Fit the heads of a calibrated graph, in place; its logits must be sums of linear heads' means, bent by hinges.
+def refit_heads(prepared: Prepared, heads_name: str, targets: np.ndarray, inputs: Inputs, title: str) -> None:
+    """Fit the heads of a calibrated graph, in place.
 
     Args:
         prepared: calibrated and frozen.
-        targets: float64 n×7 outputs of the float student, in [0, 1].
+        heads_name: the module whose layers give the logits; see ``QualityNetwork.heads_name``.
+        targets: float64 n×(1 + attributes) of the float network, in [0, 1].
         inputs: the n photos.
         title: of the progress bar.
-
     """
-    weights, bias = _heads(prepared)
-    watched = convert(with_head_inputs(prepared))
-    quality, _, *read = lower(watched).run(inputs, title)
+    weights, bias = _heads(prepared, heads_name)
+    watched = convert(with_head_inputs(prepared, heads_name))
+    columns = lower(watched).run(inputs, title)
+    quality, read = columns[0], columns[outputs_of(prepared) :]
     # A position's value is linear in its features, so the mean over positions is all that the logit needs.
     features = np.concatenate([_pooled(block) for block in read], axis=1)
     wanted = logit(targets) - logit(quality[:, 0].astype(np.float64))
@@ -44,7 +44,7 @@ def refit_heads(prepared: Prepared, targets: np.ndarray, inputs: Inputs, title: 
     start = 0
     for weight in weights:
         width = weight[0].numel()
-        # The outputs' rows alone; hinges stay, and what their rounding does to the score is the score's to mend.
+        # The rows of the outputs alone; what further rows lose by rounding is the outputs' to mend.
         outputs = weight[: len(change)]
         outputs += torch.from_numpy(change[:, start : start + width]).float().reshape(outputs.shape)
         start += width
@@ -52,9 +52,9 @@ def refit_heads(prepared: Prepared, targets: np.ndarray, inputs: Inputs, title: 
 
 
 @torch.no_grad()
-def shift_heads(prepared: Prepared, targets: np.ndarray, inputs: Inputs, title: str) -> None:
-    """Shift the heads' bias alone, so that on ``inputs`` the mean logits are the float student's."""
-    _, bias = _heads(prepared)
+def shift_heads(prepared: Prepared, heads_name: str, targets: np.ndarray, inputs: Inputs, title: str) -> None:
+    """Shift the heads' bias alone, so that on ``inputs`` the mean logits are the float network's."""
+    _, bias = _heads(prepared, heads_name)
     quality = lower(convert(prepared)).quality(inputs, title)
     shift = torch.from_numpy((logit(targets) - logit(quality)).mean(0)).float()
     bias[: len(shift)] += shift
@@ -94,33 +94,15 @@ def _cross_validated(features: np.ndarray, wanted: np.ndarray, folds: int = 4) -
 
 
 def _pooled(block: np.ndarray) -> np.ndarray:
-    """n×k features of what a head reads: n×1×k×h×w of a convolution, n×1×k of a linear layer."""
-    return (block.mean((3, 4)) if block.ndim == 5 else block)[:, 0].astype(np.float64)
+    """Float64 n×k of what a head reads: n×1×k×h×w of a convolution, n×1×k of a linear layer, n×1×positions×k of one
+    that reads tokens."""
+    if block.ndim == 5:
+        block = block.mean((3, 4))
+    return (block.mean(2) if block.ndim == 4 else block)[:, 0].astype(np.float64)
 
 
-def head_nodes(prepared: Prepared) -> list[torch.fx.Node]:
-    """The heads' convolutions and linear layers."""
-    return [node for node in prepared.graph.nodes if is_head(node)]
-
-
-def is_head(node: torch.fx.Node) -> bool:
-    """Whether a node is a convolution or a linear layer of the heads."""
-    return node.target in _HEAD_OPERATORS and module_of(node).startswith("heads.")
-
-
-def _heads(prepared: Prepared) -> tuple[list[torch.nn.Parameter], torch.nn.Parameter]:
+def _heads(prepared: Prepared, heads_name: str) -> tuple[list[torch.nn.Parameter], torch.nn.Parameter]:
     tensors = dict(prepared.named_parameters())
-    nodes = head_nodes(prepared)
+    nodes = head_nodes(prepared, heads_name)
     bias = next(tensors[node.args[2].target] for node in nodes if len(node.args) > 2 and node.args[2] is not None)
     return [tensors[node.args[1].target] for node in nodes], bias
-
-
-def with_head_inputs(prepared: Prepared) -> Prepared:
-    """The same graph with what each head reads as further outputs, sharing all tensors."""
-    graph = torch.fx.Graph()
-    copied: dict[torch.fx.Node, torch.fx.Node] = {}
-    outputs = graph.graph_copy(prepared.graph, copied)
-    graph.output((*outputs, *(copied[node.args[0]] for node in head_nodes(prepared))))
-    watched = torch.fx.GraphModule(prepared, graph)
-    watched.meta.update(prepared.meta)  # what tells the converter that this is a prepared graph
-    return watched

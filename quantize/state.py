@@ -1,66 +1,79 @@
-"""A quantized student on disk: its folded weights and each rounding's range, as safetensors.
+"""A quantized network on disk: its folded weights and each fake quantization's range, as safetensors.
 
-Ranges are named by the student's own modules, not by the graph's counters, so that a change elsewhere in the
+Ranges are named by the network's own modules, not by the graph's counters, so that a change elsewhere in the
 network leaves a trained state usable.
 """
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
+from pocketiqa.files import atomic_file
+from pocketiqa.promises import Promise
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torchao.quantization.pt2e import FakeQuantizeBase
 
-from distill.networks.student import Student
+from distill.contract import QualityNetwork
 from distill.networks.tensors import save_tensors
-from quantize.prepare import Prepared, prepare, set_observing, set_rounding
-from quantize.quantizer import StudentQuantizer, module_of
+from quantize.graph import module_of
+from quantize.prepare import Prepared, enable_fake_quant, enable_observers, prepare, rounds, take_range
+from quantize.quantizer import NetworkQuantizer
 
-SHIPPED = Path(__file__).parent / "weights" / "student_int8.safetensors"
+# The int8 states that this repository ships, by the network's name.
+SHIPPED = {"lite0": Path(__file__).parent / "weights" / "student_int8.safetensors"}
 _BOUNDS = ("min_val", "max_val")
 
 
 def save_prepared(prepared: Prepared, path: Path, record: dict[str, object]) -> None:
-    """Write the state beside a JSON record of how it came about; ``record["student_sha256"]`` names its float
-    student and ``record["float_modules"]`` what stayed float.
+    """Write the state, and beside it a JSON record of how it came about.
+
+    Args:
+        prepared: calibrated and frozen.
+        path: ends in ``.safetensors``; the record's path ends in ``.json``.
+        record: JSON-ready. ``weights_sha256`` names the float weights, ``float_modules`` lists the modules whose
+            own operators stayed float, ``promise`` is what the state was found to keep; the file carries the three.
     """
     tensors = {
-        f"{label}:{bound}": getattr(place.activation_post_process, bound)
-        for label, place in places(prepared).items()
+        f"{label}:{bound}": getattr(fake_quant.activation_post_process, bound)
+        for label, fake_quant in labelled_fake_quantizers(prepared).items()
         for bound in _BOUNDS
     }
     metadata = {
-        "student_sha256": str(record["student_sha256"]),
-        "float_modules": ",".join(record.get("float_modules", [])),
+        "weights_sha256": str(record["weights_sha256"]),
+        "float_modules": ",".join(record["float_modules"]),
+        "promise": json.dumps(record["promise"]),
     }
     save_tensors(_weights(prepared) | tensors, path, metadata)
-    path.with_suffix(".json").write_text(json.dumps(record, indent=2) + "\n")
+    with atomic_file(path.with_suffix(".json")) as file:
+        file.write(json.dumps(record, indent=2) + "\n")
 
 
-def load_prepared(student: Student, path: Path, student_sha256: str) -> Prepared:
-    """The prepared graph of ``student`` with the state at ``path``, rounding and frozen.
+def load_prepared(network: QualityNetwork, path: Path, weights_sha256: str) -> Prepared:
+    """The prepared graph of ``network`` with the state at ``path``, rounding and frozen.
+
+    Args:
+        network: the float network with its weights; it is not changed.
+        path: from ``python -m quantize``.
+        weights_sha256: of the float weights' file.
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: the state belongs to another float student, or to another stack of packages.
+        ValueError: the state belongs to another float network, or to another stack of packages.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"no quantized student at {path}; make one with: python -m quantize --images DIR")
-    with safe_open(path, "pt") as file:
-        metadata = file.metadata() or {}
-    made_from = metadata.get("student_sha256")
-    if made_from != student_sha256:
+    metadata = _metadata(path)
+    made_from = metadata.get("weights_sha256")
+    if made_from != weights_sha256:
         raise ValueError(
-            f"{path.name} was quantized from another float student (sha256 {str(made_from)[:12]}…, this one has "
-            f"{student_sha256[:12]}…); quantize this one with: python -m quantize --images DIR"
+            f"{path.name} was quantized from other float weights (sha256 {str(made_from)[:12]}…, these have "
+            f"{weights_sha256[:12]}…); quantize these with: python -m quantize --images DIR"
         )
-    float_modules = frozenset(filter(None, metadata.get("float_modules", "").split(",")))
-    prepared = prepare(student, StudentQuantizer(float_modules))
+    prepared = prepare(network, NetworkQuantizer(network, filter(None, metadata["float_modules"].split(","))))
     loaded = load_file(path)
-    weights, ranges = _weights(prepared), places(prepared)
+    weights, ranges = _weights(prepared), labelled_fake_quantizers(prepared)
     expected = {*weights, *(f"{label}:{bound}" for label in ranges for bound in _BOUNDS)}
     wrong = expected ^ set(loaded) or {name for name in weights if weights[name].shape != loaded[name].shape}
     if wrong:
@@ -71,29 +84,56 @@ def load_prepared(student: Student, path: Path, student_sha256: str) -> Prepared
     with torch.no_grad():
         for name, weight in weights.items():
             weight.copy_(loaded[name])
-        for label, place in ranges.items():
+        for label, fake_quant in ranges.items():
             for bound in _BOUNDS:
-                setattr(place.activation_post_process, bound, loaded[f"{label}:{bound}"])
-            scale, zero_point = place.calculate_qparams()
-            place.scale, place.zero_point = scale, zero_point.to(place.zero_point.dtype)
-    set_observing(prepared, False)
-    set_rounding(prepared, True)
+                setattr(fake_quant.activation_post_process, bound, loaded[f"{label}:{bound}"])
+            take_range(fake_quant)
+    enable_observers(prepared, False)
+    enable_fake_quant(prepared, True)
     return prepared
 
 
-def places(prepared: Prepared) -> dict[str, FakeQuantizeBase]:
-    """Every rounding in the graph by what it rounds: a weight's name, or a module's name and its operator."""
-    found = {}
+def promise_of(path: Path) -> Promise:
+    """What the int8 state at ``path`` was found to keep of its float network.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: not a state of ``python -m quantize``.
+    """
+    return Promise.from_dict(json.loads(_metadata(path)["promise"]))
+
+
+def labelled_fake_quantizers(prepared: Prepared) -> dict[str, FakeQuantizeBase]:
+    """Every fake quantization by what it rounds: a weight's name, or a module's name and its operator.
+
+    A module that runs an operator twice gets ``add`` and ``add2``.
+    """
+    found, seen = {}, Counter()
     for node in prepared.graph.nodes:
-        # By its own name: operators may share one rounding, which a list of modules would give once.
-        if node.op == "call_module" and isinstance(prepared.get_submodule(node.target), FakeQuantizeBase):
+        # By its own name: operators may share one fake quantization, which a list of modules would give once.
+        if rounds(prepared, node):
             rounded = node.args[0]
             if rounded.op == "call_function":
-                label = f"{module_of(rounded)}.{rounded.target.overloadpacket.__name__.rstrip('_')}"
+                operator = getattr(rounded.target, "overloadpacket", rounded.target)
+                label = f"{module_of(rounded)}.{operator.__name__.rstrip('_')}"
             else:
                 label = str(rounded.target)
-            found[label] = prepared.get_submodule(node.target)
+            seen[label] += 1
+            found[label if seen[label] == 1 else f"{label}{seen[label]}"] = prepared.get_submodule(node.target)
     return found
+
+
+def _metadata(path: Path) -> dict[str, str]:
+    if not path.is_file():
+        raise FileNotFoundError(f"no quantized network at {path}; make one with: python -m quantize --images DIR")
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+    except SafetensorError as error:
+        raise ValueError(f"{path} is not a safetensors file: {error}") from None
+    if missing := {"weights_sha256", "float_modules", "promise"} - metadata.keys():
+        raise ValueError(f"{path} holds no quantized network: it lacks {min(missing)}; python -m quantize writes one")
+    return metadata
 
 
 def _weights(prepared: Prepared) -> dict[str, torch.Tensor]:

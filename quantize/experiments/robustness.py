@@ -1,4 +1,4 @@
-"""``python -m quantize robustness``: where int8 drifts from the float student, as one self-contained HTML page."""
+"""``python -m quantize.experiments robustness``: where int8 drifts from the float network, as one HTML page."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from pathlib import Path
 import jinja2
 import numpy as np
 from PIL import Image
-from pocketiqa.files import atomic_file, sha256_of
-from pocketiqa.preprocess import open_photo, preprocess
+from pocketiqa.files import atomic_file
+from pocketiqa.preprocess import PreprocessSpec, open_photo, preprocess
 
-from distill.networks.student import INPUT_SPEC
+from distill.networks.registry import DEFAULT_NETWORK
 from quantize.calibration import Inputs
-from quantize.figures import Figures, measure
+from quantize.figures import Figures, markdown_table, measure
 from quantize.prepare import convert
 from quantize.program import lower
-from quantize.quantize_student import PhotosConfig, load_subject
 from quantize.state import SHIPPED, load_prepared
+from quantize.subject import PhotosConfig, load_subject
 
 _WORST = 20
 _EXTREMES = 40
@@ -29,7 +29,7 @@ _PAGE = jinja2.Environment(autoescape=True).from_string(
 <style>body{font:15px system-ui;max-width:60em;margin:2em auto}td,th{padding:.2em .8em;text-align:right}
 td:first-child,th:first-child{text-align:left}figure{display:inline-block;margin:.4em;width:13em}
 img{width:100%}figcaption{font-size:12px}</style>
-<h1>Where int8 drifts from the float student</h1><p>Made by <code>{{ command }}</code>. Δ is int8 − float score.</p>
+<h1>Where int8 drifts from the float network</h1><p>Made by <code>{{ command }}</code>. Δ is int8 − float score.</p>
 {% for title, rows in tables %}<h2>{{ title }}</h2>
 <table><tr><th></th><th>n</th><th>SRCC</th><th>mean |Δ|</th><th>max |Δ|</th><th>bias</th></tr>
 {% for name, f in rows %}<tr><td>{{ name }}</td><td>{{ f.n }}</td><td>{{ "%.4f" % f.srcc }}</td>
@@ -45,35 +45,38 @@ img{width:100%}figcaption{font-size:12px}</style>
 
 @dataclass(frozen=True)
 class RobustnessConfig(PhotosConfig):
-    """On which photos the shipped int8 student is looked at; only the validation part is used.
+    """On which photos an int8 network is looked at; only the validation part is used.
 
     Attributes:
+        int8: its state, from ``python -m quantize``.
         out: the page.
     """
 
+    int8: Path = SHIPPED[DEFAULT_NETWORK]
     out: Path = Path("runs/robustness.html")
 
 
-def measure_robustness(config: RobustnessConfig) -> tuple[str, bool]:
+def measure_robustness(config: RobustnessConfig) -> str:
     """Write the page; the tables also come back as Markdown.
 
     Raises:
         CalibrationError: too few photos, unreadable ones, or noise.
-        FileNotFoundError: no student.
+        ContractError: no such network.
+        FileNotFoundError: no int8 state.
     """
     subject = load_subject(config)
-    int8 = lower(convert(load_prepared(subject.student, SHIPPED, sha256_of(config.student))))
-    rungs, inputs = subject.rungs, subject.validation
-    names = [f"{r.photo.name} {r.kind} {r.level}" if r.level else r.photo.name for r in rungs]
-    extremes = extreme_photos(subject.split.validation[:_EXTREMES])
+    int8 = lower(convert(load_prepared(subject.network, config.int8, subject.weights_sha256)))
+    copies, inputs = subject.copies, subject.validation
+    names = [f"{c.photo.name} {c.kind} {c.level}" if c.level else c.photo.name for c in copies]
+    extremes = extreme_photos(subject.split.validation[:_EXTREMES], subject.network.input)
     reference = np.concatenate([subject.reference, subject.program.quality(extremes.inputs, "extremes: float")[:, 0]])
     candidate = np.concatenate([int8.quality(batch, "int8")[:, 0] for batch in (inputs, extremes.inputs)])
-    n = len(rungs)
+    n = len(copies)
     brightness = np.array([views[0].mean().item() for views in inputs])
     tables = [
-        ("By quality that the float student sees", by_quantile(reference[:n], reference[:n], candidate[:n], 10)),
+        ("By quality that the float network sees", by_quantile(reference[:n], reference[:n], candidate[:n], 10)),
         ("By brightness", by_quantile(brightness, reference[:n], candidate[:n], 5)),
-        ("By degradation", by_label([rung.kind for rung in rungs], reference[:n], candidate[:n])),
+        ("By degradation", by_label([copy.kind for copy in copies], reference[:n], candidate[:n])),
         ("Extremes", by_label(extremes.labels, reference[n:], candidate[n:])),
     ]
     order = np.argsort(-np.abs(candidate - reference))[:_WORST]
@@ -87,11 +90,11 @@ def measure_robustness(config: RobustnessConfig) -> tuple[str, bool]:
         }
         for row, views in zip(order, both)
     ]
-    page = _PAGE.render(tables=tables, worst=worst, command="python -m quantize robustness")
+    page = _PAGE.render(tables=tables, worst=worst, command="python -m quantize.experiments robustness")
     config.out.parent.mkdir(parents=True, exist_ok=True)
     with atomic_file(config.out) as file:
         file.write(page)
-    return markdown(tables), True
+    return markdown(tables)
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,7 @@ class Extremes:
     labels: list[str]
 
 
-def extreme_photos(photos: list[Path]) -> Extremes:
+def extreme_photos(photos: list[Path], spec: PreprocessSpec) -> Extremes:
     """Flat greys, and each photo nearly black, nearly white and cut to a strip of 8:1."""
     made = [("flat", np.full((512, 512, 3), grey, dtype=np.uint8)) for grey in range(0, 256, 15)]
     for path in photos:
@@ -110,19 +113,21 @@ def extreme_photos(photos: list[Path]) -> Extremes:
         made.append(("very dark", (pixels * 0.08).astype(np.uint8)))
         made.append(("very bright", (255 - (255 - pixels.astype(float)) * 0.08).astype(np.uint8)))
         made.append(("strip of 8:1", np.ascontiguousarray(pixels[: max(1, pixels.shape[1] // 8)])))
-    stacked = [np.rint(preprocess(pixels, INPUT_SPEC) * 255).astype(np.uint8) for _, pixels in made]
+    stacked = [np.rint(preprocess(pixels, spec) * 255).astype(np.uint8) for _, pixels in made]
     return Extremes(Inputs(np.stack(stacked)), [label for label, _ in made])
 
 
 def markdown(tables: list[tuple[str, Rows]]) -> str:
     """The page's tables."""
-    lines = []
+    titles = ["", "n", "SRCC", "mean \\|Δ\\|", "max \\|Δ\\|", "bias"]
+    parts = []
     for title, rows in tables:
-        lines += [f"### {title}", "", "| | n | SRCC | mean \\|Δ\\| | max \\|Δ\\| | bias |", "| --- |" + " ---: |" * 5]
-        for name, f in rows:
-            lines.append(f"| {name} | {f.n} | {f.srcc:.4f} | {f.mean_abs:.4f} | {f.max_abs:.4f} | {f.bias:+.4f} |")
-        lines.append("")
-    return "\n".join(lines)
+        cells = [
+            [name, str(f.n), f"{f.srcc:.4f}", f"{f.mean_abs:.4f}", f"{f.max_abs:.4f}", f"{f.bias:+.4f}"]
+            for name, f in rows
+        ]
+        parts.append(f"### {title}\n\n{markdown_table(titles, cells)}\n")
+    return "\n".join(parts)
 
 
 def by_quantile(key: np.ndarray, reference: np.ndarray, candidate: np.ndarray, parts: int) -> Rows:

@@ -1,6 +1,6 @@
-"""``python -m quantize traps``: what each trap of the toolchain costs the shipped student, and what is left of it.
+"""``python -m quantize.experiments traps``: what each trap of the toolchain costs a network, and what is left of it.
 
-Every row quantizes the same student on the same photos, to nearest and with its own heads, once as the stock tools
+Every row quantizes the same network on the same photos, to nearest and with its own heads, once as the stock tools
 would have it and once with the cure. ``tests/quantize/test_toolchain_traps.py`` watches whether the traps are still
 there.
 """
@@ -16,12 +16,12 @@ from torch import nn
 
 from distill.networks.backbone import TORCH_BN_EPS
 from quantize.calibration import Inputs
-from quantize.figures import measure
-from quantize.prepare import Prepared, fake_quantizers, prepare, set_observing
+from quantize.figures import markdown_table, measure
+from quantize.graph import CLAMPS, CONVOLUTIONS, LINEAR, is_below, module_of
+from quantize.prepare import Prepared, enable_observers, fake_quantizers, prepare
 from quantize.ptq import calibrate
-from quantize.quantize_student import PhotosConfig, load_subject
-from quantize.quantizer import CLAMPS, StudentQuantizer
-from quantize.refit_heads import is_head
+from quantize.quantizer import NetworkQuantizer
+from quantize.subject import PhotosConfig, load_subject
 
 _TIMM_EPS = 1e-3
 
@@ -37,14 +37,15 @@ class TrapsConfig(PhotosConfig):
     photos: int = 48
 
 
-class HeadsToo(StudentQuantizer):
+class HeadsToo(NetworkQuantizer):
     """The stock choice: the heads' layers become int8 as well."""
 
     def _is_quantized(self, node: torch.fx.Node) -> bool:
-        return super()._is_quantized(node) or is_head(node)
+        is_head = node.target in CONVOLUTIONS | LINEAR and is_below(module_of(node), self.heads_name)
+        return super()._is_quantized(node) or is_head
 
 
-class BeforeClamp(StudentQuantizer):
+class BeforeClamp(NetworkQuantizer):
     """A convolution's output is rounded over the whole range that its ReLU6 is about to cut."""
 
     def annotate(self, model: torch.fx.GraphModule) -> torch.fx.GraphModule:
@@ -57,40 +58,39 @@ class BeforeClamp(StudentQuantizer):
         return model
 
 
-def measure_traps(config: TrapsConfig) -> tuple[str, bool]:
+def measure_traps(config: TrapsConfig) -> str:
     """A Markdown table.
 
     Raises:
         CalibrationError: too few photos, unreadable ones, or noise.
-        FileNotFoundError: no student.
+        ContractError: no such network.
     """
     subject = load_subject(config)
     inputs = subject.validation.take(range(min(config.photos, len(subject.validation))))
     reference = subject.reference[: len(inputs)]
     calibration = subject.photos.calibration
 
-    def calibrated(quantizer: StudentQuantizer | None = None) -> Prepared:
-        prepared = prepare(subject.student, quantizer)
+    def calibrated(kind: type[NetworkQuantizer]) -> Prepared:
+        prepared = prepare(subject.network, kind(subject.network, ()))
         calibrate(prepared, calibration)
         return prepared
 
     def gap(network: nn.Module) -> str:
         return f"{measure(reference, scores(network, inputs)).mean_abs:.5f}"
 
-    ours = calibrated()
+    ours = calibrated(NetworkQuantizer)
     cured = gap(ours)
     # In this order: the second leaves the graph with other scales.
     frozen, moving = (moved_scales(ours, inputs, observing) for observing in (False, True))
     rows = [
-        ("BatchNorm's eps of 1e-3 read as 1e-5", "mean \\|Δ\\|", gap(with_rewritten_eps(subject.student)),
-         gap(subject.student)),
-        ("heads in int8", "mean \\|Δ\\|", gap(calibrated(HeadsToo())), cured),
-        ("rounding before ReLU6", "mean \\|Δ\\|", gap(calibrated(BeforeClamp())), cured),
+        ("BatchNorm's eps of 1e-3 read as 1e-5", "mean \\|Δ\\|", gap(with_rewritten_eps(subject.network)),
+         gap(subject.network)),
+        ("heads in int8", "mean \\|Δ\\|", gap(calibrated(HeadsToo)), cured),
+        ("rounding before ReLU6", "mean \\|Δ\\|", gap(calibrated(BeforeClamp)), cured),
         ("observers not frozen", "scales that later photos move", str(moving), str(frozen)),
     ]  # fmt: skip
-    lines = ["| trap | | with it | cured |", "| --- | --- | ---: | ---: |"]
-    lines += [f"| {' | '.join(row)} |" for row in rows]
-    return "\n".join([*lines, "", f"n = {len(inputs)} photos, {len(calibration)} others calibrate."]), True
+    table = markdown_table(["trap", "", "with it", "cured"], [list(row) for row in rows])
+    return f"{table}\n\nn = {len(inputs)} photos, {len(calibration)} others calibrate."
 
 
 def with_rewritten_eps(student: nn.Module) -> nn.Module:
@@ -104,7 +104,7 @@ def with_rewritten_eps(student: nn.Module) -> nn.Module:
 
 def moved_scales(prepared: Prepared, later: Inputs, observing: bool) -> int:
     """How many scales of a calibrated graph change when it sees further photos; the graph keeps the changed ones."""
-    set_observing(prepared, observing)
+    enable_observers(prepared, observing)
     before = {name: module.scale.clone() for name, module in fake_quantizers(prepared)}
     scores(prepared, later)
     return sum(not torch.equal(before[name], module.scale) for name, module in fake_quantizers(prepared))

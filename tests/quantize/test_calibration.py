@@ -82,9 +82,9 @@ def test_opinions_choose_the_photos(folder: Path) -> None:
         read_mos(table)
 
 
-def test_photographs_load_as_the_students_input_and_copies_differ(folder: Path) -> None:
+def test_photographs_load_as_the_networks_input_and_copies_differ(folder: Path) -> None:
     photos = sorted(folder.iterdir())[:3]
-    inputs = load_inputs(clean(photos) + degraded_copies(photos, 0))
+    inputs = load_inputs(clean(photos) + degraded_copies(photos, 0), INPUT_SPEC)
     assert {tuple(views.shape) for views in inputs} == {INPUT_SPEC.shape}
     assert all((inputs[row] != inputs[row + 3]).any() for row in range(3))
 
@@ -93,13 +93,13 @@ def test_noise_is_refused_with_the_reason(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     Image.fromarray(noise).save(tmp_path / "noise.png")
     with pytest.raises(CalibrationError, match="looks like noise"):
-        load_inputs(clean([tmp_path / "noise.png"]))
+        load_inputs(clean([tmp_path / "noise.png"]), INPUT_SPEC)
 
 
 def test_an_unreadable_photo_is_named(tmp_path: Path) -> None:
     (tmp_path / "broken.jpg").write_bytes(b"not a photo")
     with pytest.raises(CalibrationError, match=r"broken\.jpg cannot calibrate"):
-        load_inputs(clean([tmp_path / "broken.jpg"]))
+        load_inputs(clean([tmp_path / "broken.jpg"]), INPUT_SPEC)
 
 
 def test_a_flat_picture_is_no_noise() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from quantize.calibration import Inputs
-from quantize.control import _apart, drop, fewest
+from quantize.control import drop, fewest, trial_photos
 from quantize.figures import Figures
 from quantize.recipe import TuningPhotos
 
@@ -30,13 +30,13 @@ def test_all_layers_are_reverted_when_fewer_do_not_suffice() -> None:
 @pytest.mark.parametrize("count", [24, 300, 1000])
 def test_a_trial_is_judged_on_photos_that_it_did_not_learn_from(count: int) -> None:
     inputs = Inputs(np.zeros((count, 2, 3, 1, 1), dtype=np.uint8))
-    learning, trial = _apart(TuningPhotos(inputs, np.arange(count, dtype=float)[:, None], inputs.take([0])))
+    learning, trial = trial_photos(TuningPhotos(inputs, np.arange(count, dtype=float)[:, None], inputs.take([0])))
     assert not set(learning.targets[:, 0]) & set(trial.targets[:, 0])
     assert len(learning.inputs) + len(trial.inputs) == count
     assert len(trial.inputs) <= len(learning.inputs)
 
 
 def test_the_drop_is_the_larger_of_the_two_losses() -> None:
-    assert drop(Figures(9, 0.99, 0, 0, 0, 0)) == pytest.approx(0.01)
-    assert drop(Figures(9, 0.99, 0, 0, 0, 0, mos_drop=0.02)) == pytest.approx(0.02)
-    assert drop(Figures(9, 0.99, 0, 0, 0, 0, mos_drop=-0.02)) == pytest.approx(0.01)
+    assert drop(Figures(9, 0.99, 0, 0, 0, 0, 1)) == pytest.approx(0.01)
+    assert drop(Figures(9, 0.99, 0, 0, 0, 0, 1, mos_drop=0.02)) == pytest.approx(0.02)
+    assert drop(Figures(9, 0.99, 0, 0, 0, 0, 1, mos_drop=-0.02)) == pytest.approx(0.01)

@@ -10,8 +10,10 @@ from tiny_student import TinyStudent, tiny_inputs, tuning_photos
 from quantize.float16_grid import on_grid, put_parameters_on_grid
 from quantize.prepare import convert, fake_quantizers, prepare
 from quantize.ptq import calibrate
-from quantize.quantizer import OBSERVERS, StudentQuantizer
+from quantize.quantizer import OBSERVERS, NetworkQuantizer
 from quantize.recipe import Recipe, quantize
+
+TINY = TinyStudent().eval()
 
 
 def test_every_scale_and_every_parameter_of_a_quantized_student_is_a_float16(photos: dict[str, np.ndarray]) -> None:
@@ -28,7 +30,7 @@ def test_every_scale_and_every_parameter_of_a_quantized_student_is_a_float16(pho
 
 @pytest.mark.parametrize("observer", OBSERVERS)
 def test_every_observer_puts_its_scales_on_the_grid(observer: str, photos: dict[str, np.ndarray]) -> None:
-    prepared = prepare(TinyStudent().eval(), StudentQuantizer(observer=observer))
+    prepared = prepare(TINY, NetworkQuantizer(TINY, observer=observer))
     calibrate(prepared, tiny_inputs(photos, 3))
     for _, rounding in fake_quantizers(prepared):
         assert torch.equal(rounding.scale, on_grid(rounding.scale))

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from pocketiqa.files import sha256_of
 from pocketiqa.preprocess import preprocess
+from pocketiqa.promises import Promise
 
 from distill.networks.student import INPUT_SPEC, SHIPPED_STUDENT, Student, load_student
-from quantize.prepare import Prepared, convert, prepare, without_rounding
+from quantize.graph import CLAMPS, module_of
+from quantize.prepare import Prepared, convert, prepare, without_fake_quant
+from quantize.program import lower
 from quantize.ptq import calibrate
-from quantize.quantizer import CLAMPS, module_of
-from quantize.state import load_prepared, save_prepared
+from quantize.quantizer import NetworkQuantizer
+from quantize.state import SHIPPED, load_prepared, promise_of, save_prepared
 
 pytestmark = pytest.mark.slow
 
@@ -30,7 +35,7 @@ def inputs(photos: dict[str, np.ndarray]) -> list[torch.Tensor]:
 
 @pytest.fixture(scope="module")
 def calibrated(student: Student, inputs: list[torch.Tensor]) -> Prepared:
-    prepared = prepare(student)
+    prepared = prepare(student, NetworkQuantizer(student, ()))  # all layers in int8
     calibrate(prepared, inputs)
     return prepared
 
@@ -40,10 +45,10 @@ def score(network: torch.nn.Module, views: torch.Tensor) -> float:
         return network(views)[0][0, 0].item()
 
 
-def test_without_rounding_the_prepared_graph_is_the_student(
+def test_without_fake_quant_the_prepared_graph_is_the_student(
     student: Student, calibrated: Prepared, inputs: list[torch.Tensor]
 ) -> None:
-    with without_rounding(calibrated), torch.no_grad():
+    with without_fake_quant(calibrated), torch.no_grad():
         for views in inputs[:2]:
             (quality, score_map), (wanted, wanted_map) = calibrated(views), student(views)
             assert torch.allclose(quality, wanted, atol=1e-4)
@@ -57,7 +62,8 @@ def test_the_student_shares_no_tensor_with_its_prepared_graph(student: Student, 
 
 
 def test_a_convolution_is_rounded_after_its_clamp_and_never_before(calibrated: Prepared) -> None:
-    clamps = [node for node in calibrated.graph.nodes if node.target in CLAMPS]
+    nodes = [node for node in calibrated.graph.nodes if not module_of(node).startswith("heads")]
+    clamps = [node for node in nodes if node.target in CLAMPS]
     assert len(clamps) > 30
     for clamp in clamps:
         assert clamp.args[0].op == "call_function", "a fake-quantize module stands before the clamp"
@@ -80,13 +86,20 @@ def test_rounding_moves_scores_a_little_and_the_converted_graph_not_at_all(
         assert score(converted, views) == pytest.approx(rounded, abs=1e-5)
 
 
+def test_the_shipped_state_gives_the_shipped_program_to_the_bit(student: Student) -> None:
+    prepared = load_prepared(student, SHIPPED["lite0"], sha256_of(SHIPPED_STUDENT))
+    program = hashlib.sha256(lower(convert(prepared)).buffer).hexdigest()
+    assert program == "e3069152176de0e7fbb03c137cab0806fcaa1a246a534648d44f68f1d8a0e8d7"
+
+
 def test_a_quantized_student_survives_the_way_through_a_file_and_belongs_to_its_float(
     student: Student, calibrated: Prepared, inputs: list[torch.Tensor], tmp_path: Path
 ) -> None:
     path = tmp_path / "int8.safetensors"
-    save_prepared(calibrated, path, {"student_sha256": "a" * 64})
+    save_prepared(calibrated, path, {"weights_sha256": "a" * 64, "float_modules": [], "promise": {"srcc": 0.9}})
     assert score(load_prepared(student, path, "a" * 64), inputs[0]) == score(calibrated, inputs[0])
-    with pytest.raises(ValueError, match="another float student"):
+    assert promise_of(path) == Promise(srcc=0.9)
+    with pytest.raises(ValueError, match="other float weights"):
         load_prepared(student, path, "b" * 64)
     with pytest.raises(FileNotFoundError, match="python -m quantize"):
         load_prepared(student, tmp_path / "none.safetensors", "a" * 64)

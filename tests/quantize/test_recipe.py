@@ -62,7 +62,7 @@ def test_weights_rounded_together_and_refitted_heads_each_lower_the_error(
     assert refitted < together < nearest
 
 
-def test_refitted_heads_have_other_outputs_and_the_same_hinges(made: Callable[[Recipe], Prepared]) -> None:
+def test_refitted_heads_have_other_outputs_and_the_same_hidden_units(made: Callable[[Recipe], Prepared]) -> None:
     kept, refitted = (dict(made(Recipe(heads=heads)).named_parameters()) for heads in ("kept", "refitted"))
     names = [name for name, tensor in kept.items() if len(tensor) == len(OUTPUTS) + HIDDEN_UNITS]
     assert len(names) == 3
@@ -102,6 +102,24 @@ def test_fine_tuning_lowers_the_loss_and_leaves_every_scale(student: TinyStudent
     scales = {name: module.scale.clone() for name, module in fake_quantizers(prepared)}
     losses: list[float] = []
     config = QatConfig(steps=30, rate=1e-4)
-    fine_tune(prepared, prepare(student), tuned_on.inputs.take([0]), config, lambda step, loss: losses.append(loss))
+    watch = lambda step, loss: losses.append(loss)  # noqa: E731
+    fine_tune(prepared, prepare(student), tuned_on.inputs.take([0]), config, student.heads_name, watch)
     assert np.mean(losses[-5:]) < losses[0]
     assert all(torch.equal(module.scale, scales[name]) for name, module in fake_quantizers(prepared))
+
+
+def test_each_setting_of_fine_tuning_changes_its_loss(student: TinyStudent, tuned_on: TuningPhotos) -> None:
+    prepared, reference = quantize(student, tuned_on, NEAREST, "tiny"), prepare(student)
+
+    def losses(**settings: float) -> list[float]:
+        seen: list[float] = []
+        config = QatConfig(**({"steps": 2, "photos_per_step": 1, "rate": 0.0} | settings))
+        inputs = tuned_on.inputs.take(range(6))
+        fine_tune(prepared, reference, inputs, config, student.heads_name, lambda step, loss: seen.append(loss))
+        return seen
+
+    usual = losses()
+    changes = {"steps": 1, "photos_per_step": 2, "map_weight": 1.0, "feature_weight": 1.0, "seed": 1}
+    for name, value in changes.items():
+        assert losses(**{name: value}) != usual, name
+    assert losses(rate=1e-3)[1] != usual[1]  # last, because it moves the weights

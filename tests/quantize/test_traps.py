@@ -11,7 +11,7 @@ from quantize.calibration import Inputs
 from quantize.experiments.traps import BeforeClamp, HeadsToo, moved_scales, scores, with_rewritten_eps
 from quantize.prepare import fake_quantizers, prepare
 from quantize.ptq import calibrate
-from quantize.quantizer import StudentQuantizer
+from quantize.quantizer import NetworkQuantizer
 
 
 @pytest.fixture(scope="module")
@@ -35,11 +35,12 @@ def test_observers_that_stay_on_follow_later_photos(inputs: Inputs) -> None:
 
 
 def test_the_stock_choices_round_more_and_wider(inputs: Inputs) -> None:
-    def roundings(quantizer: StudentQuantizer) -> dict[str, float]:
-        prepared = prepare(TinyStudent().eval(), quantizer)
+    def scales(kind: type[NetworkQuantizer]) -> dict[str, float]:
+        student = TinyStudent().eval()
+        prepared = prepare(student, kind(student))
         calibrate(prepared, inputs)
         return {name: float(torch.max(module.scale)) for name, module in fake_quantizers(prepared)}
 
-    ours, heads, wide = (roundings(kind()) for kind in (StudentQuantizer, HeadsToo, BeforeClamp))
+    ours, heads, wide = (scales(kind) for kind in (NetworkQuantizer, HeadsToo, BeforeClamp))
     assert len(heads) > len(ours)
     assert sum(wide.values()) > sum(ours.values())

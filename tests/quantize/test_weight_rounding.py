@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
+from quantize import weight_rounding
 from quantize.weight_rounding import round_in_turn
 
 
@@ -42,6 +44,13 @@ def test_it_is_nearest_rounding_where_inputs_are_independent() -> None:
     rows, scale = problem(2, 3, 16)
     nearest = (rows / scale[:, :, None]).round().clamp(-127, 127) * scale[:, :, None]
     assert torch.allclose(round_in_turn(rows, scale, torch.eye(16).expand(2, 16, 16)), nearest)
+
+
+def test_blocks_of_columns_round_as_one_column_after_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows, scale = problem(2, 4, 25)
+    whole = round_in_turn(rows, scale * 4, correlated(2, 25))
+    monkeypatch.setattr(weight_rounding, "_BLOCK", 8)
+    assert torch.allclose(round_in_turn(rows, scale * 4, correlated(2, 25)), whole)
 
 
 def test_an_input_that_is_always_zero_does_no_harm() -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import torch
 from timm.layers import BatchNormAct2d
 from torch import nn
 
-from distill.networks.student import HIDDEN_UNITS, OUTPUTS, logits_of, spatial_mean
+from distill.contract import QualityNetwork
+from distill.networks.exact_input import make_input_exact
+from distill.networks.student import ATTRIBUTES, HIDDEN_UNITS, INPUT_SPEC, OUTPUTS, logits_of, spatial_mean
 from quantize.calibration import Inputs
 from quantize.recipe import TuningPhotos
 
@@ -40,8 +44,15 @@ class TinyHeads(nn.Module):
         return logits_of(rows), by_position[:, :1]
 
 
-class TinyStudent(nn.Module):
+class TinyStudent(QualityNetwork):
     """Quality 1×7 and map 1×10×10 of 2×3×320×320."""
+
+    name = "tiny"
+    input = INPUT_SPEC
+    attributes = ATTRIBUTES
+    map_shape = (10, 10)
+    float_layers = ("heads",)
+    heads_name = "heads"
 
     def __init__(self) -> None:
         super().__init__()
@@ -52,6 +63,14 @@ class TinyStudent(nn.Module):
                 # Far enough apart that photos get clearly different scores, and no further.
                 parameter[: len(OUTPUTS)] *= 10
                 parameter[len(OUTPUTS) :] *= 3
+
+    def logits_of(self, rows: torch.Tensor) -> torch.Tensor:
+        return logits_of(rows)
+
+    def with_exact_input(self) -> QualityNetwork:
+        own = copy.deepcopy(self)
+        make_input_exact(own.trunk)
+        return own
 
     def forward(self, views: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         logits, score_map = self.heads(self.trunk(views))
@@ -73,7 +92,7 @@ def tiny_inputs(photos: dict[str, np.ndarray], count: int) -> Inputs:
     return Inputs(np.stack(crops))
 
 
-def tuning_photos(student: nn.Module, inputs: Inputs) -> TuningPhotos:
+def tuning_photos(student: QualityNetwork, inputs: Inputs) -> TuningPhotos:
     """The inputs with what the float student says of them; the first six calibrate."""
     with torch.no_grad():
         targets = np.stack([student(views)[0][0].numpy() for views in inputs]).astype(np.float64)

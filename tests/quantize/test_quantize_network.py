@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tiny_student
 from PIL import Image
 from tiny_student import TinyStudent
 
-from quantize import networks
+from distill.networks.tensors import save_tensors
 from quantize.__main__ import main
 from quantize.state import load_prepared
 
@@ -26,11 +27,11 @@ def arguments(
         photo = list(photos.values())[number % len(photos)]
         Image.fromarray(photo[number : number + 120, number : number + 160]).save(folder / f"{number}.png")
     (folder / "mos.csv").write_text("\n".join(f"{number}.png,{number / 40}" for number in range(40)))
-    student = tmp_path / "student.safetensors"
-    student.write_bytes(b"tiny")
-    monkeypatch.setitem(networks.NETWORKS, "lite0", lambda path: TinyStudent().eval())
-    monkeypatch.setitem(networks.FLOAT_LAYERS, "lite0", ())
-    flags = {"images": folder, "mos": folder / "mos.csv", "student": student, "out": tmp_path / "int8.safetensors"}
+    weights = tmp_path / "weights.safetensors"
+    save_tensors(TinyStudent().state_dict(), weights, {})
+    network = f"{Path(tiny_student.__file__)}:TinyStudent"
+    flags = {"images": folder, "mos": folder / "mos.csv", "network": network, "weights": weights}
+    flags["out"] = tmp_path / "int8.safetensors"
     sizes = {"calibration": 4, "tuning": 24, "validation": 10, "qat.steps": 1}
     return [part for name, value in (flags | sizes).items() for part in (f"--{name}", str(value))]
 
@@ -48,8 +49,8 @@ def test_the_better_of_ptq_and_qat_is_written_with_a_verdict_and_loads_again(
     assert "| PTQ |" in printed and "| QAT |" in printed and "within --max-drop 0.1 with 0 layers" in printed
     record = json.loads((tmp_path / "int8.json").read_text())
     errors = {name: row["mean_abs"] for name, row in record["validation"].items()}
-    assert errors[record["shipped"]] == min(errors.values())
-    load_prepared(TinyStudent().eval(), tmp_path / "int8.safetensors", record["student_sha256"])
+    assert errors[record["recipe"]] == min(errors.values())
+    load_prepared(TinyStudent().eval(), tmp_path / "int8.safetensors", record["weights_sha256"])
 
 
 def test_a_drop_that_int8_cannot_keep_reverts_layers_and_tells_the_price(
@@ -66,7 +67,7 @@ def test_a_drop_that_int8_cannot_keep_reverts_layers_and_tells_the_price(
     assert "price:" in printed and "time" in printed
     record = json.loads((tmp_path / "int8.json").read_text())
     assert {"trunk.stem.0", "trunk.stages.0"} & set(record["float_modules"])
-    load_prepared(TinyStudent().eval(), tmp_path / "int8.safetensors", record["student_sha256"])
+    load_prepared(TinyStudent().eval(), tmp_path / "int8.safetensors", record["weights_sha256"])
 
 
 def test_misuse_ends_with_2_and_a_sentence(
