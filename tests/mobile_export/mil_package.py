@@ -14,7 +14,7 @@ from mobile_export.verify.mil_reference import MilProgram
 logging.getLogger("coremltools").setLevel(logging.ERROR)
 ct = pytest.importorskip("coremltools")
 mb = ct.converters.mil.Builder
-IOS17, IOS18 = ct.target.iOS17, ct.target.iOS18
+IOS17 = ct.target.iOS17
 
 
 def normal(*shape: int, seed: int = 0) -> np.ndarray:
@@ -27,16 +27,16 @@ def save(model: ct.models.MLModel, folder: Path) -> Path:
     return path
 
 
-def package(folder: Path, shape: tuple[int, ...], body: Callable, target: object = IOS17) -> Path:
+def package(folder: Path, shape: tuple[int, ...], body: Callable) -> Path:
     """A package whose program computes ``body(x)`` in float32, written without optimisation."""
 
-    @mb.program(input_specs=[mb.TensorSpec(shape)], opset_version=target)
+    @mb.program(input_specs=[mb.TensorSpec(shape)], opset_version=IOS17)
     def program(x):
         return body(x)
 
     model = ct.convert(
         program,
-        minimum_deployment_target=target,
+        minimum_deployment_target=IOS17,
         compute_precision=ct.precision.FLOAT32,
         pass_pipeline=ct.PassPipeline.EMPTY,
         skip_model_load=True,

@@ -60,6 +60,23 @@ OPERATORS = {
     "relu": (lambda x: mb.relu(x=x), F.relu),
     "relu6": (lambda x: mb.relu6(x=mb.mul(x=x, y=9.0)), lambda x: F.relu6(9 * x)),
     "sigmoid": (lambda x: mb.sigmoid(x=x), torch.sigmoid),
+    "sigmoid_hard": (lambda x: mb.sigmoid_hard(x=x, alpha=0.4, beta=0.5), lambda x: (0.4 * x + 0.5).clamp(0, 1)),
+    "sigmoid_hard as torch's hardsigmoid": (
+        lambda x: mb.sigmoid_hard(x=mb.mul(x=x, y=4.0), alpha=1 / 6, beta=0.5),
+        lambda x: F.hardsigmoid(4 * x),
+    ),
+    "thresholded_relu": (lambda x: mb.thresholded_relu(x=x, alpha=-0.4), lambda x: torch.where(x >= -0.4, x, 0)),
+    "thresholded_relu and sigmoid_hard as torch's hardswish": (
+        lambda x: mb.mul(x=mb.thresholded_relu(x=x, alpha=-3.0), y=mb.sigmoid_hard(x=x, alpha=1 / 6, beta=0.5)),
+        F.hardswish,
+    ),
+    "silu": (lambda x: mb.silu(x=x), F.silu),
+    "gelu": (lambda x: mb.gelu(x=x, mode="EXACT"), F.gelu),
+    "gelu by tanh": (lambda x: mb.gelu(x=x, mode="TANH_APPROXIMATION"), lambda x: F.gelu(x, approximate="tanh")),
+    "gelu by sigmoid": (
+        lambda x: mb.gelu(x=x, mode="SIGMOID_APPROXIMATION"),
+        lambda x: x * torch.sigmoid(1.702 * x),
+    ),
     "abs": (lambda x: mb.abs(x=x), torch.abs),
     "softmax": (lambda x: mb.softmax(x=x, axis=1), lambda x: x.softmax(1)),
     "add": (lambda x: mb.add(x=x, y=COLUMN), lambda x: x + T(COLUMN)),
@@ -69,6 +86,14 @@ OPERATORS = {
     "batch_norm": (
         lambda x: mb.batch_norm(x=x, mean=MEAN, variance=VARIANCE, gamma=GAMMA, beta=MEAN, epsilon=1e-3),
         lambda x: F.batch_norm(x, T(MEAN), T(VARIANCE), T(GAMMA), T(MEAN), eps=1e-3),
+    ),
+    "layer_norm over the last axis": (
+        lambda x: mb.layer_norm(x=x, axes=[-1], gamma=MATRIX[0], beta=MATRIX[1], epsilon=1e-6),
+        lambda x: F.layer_norm(x, (11,), T(MATRIX[0]), T(MATRIX[1]), eps=1e-6),
+    ),
+    "layer_norm over channels": (
+        lambda x: mb.layer_norm(x=x, axes=[1], gamma=GAMMA, beta=MEAN, epsilon=1e-3),
+        lambda x: F.layer_norm(x.movedim(1, -1), (4,), T(GAMMA), T(MEAN), eps=1e-3).movedim(-1, 1),
     ),
     "pad with a constant": (
         lambda x: mb.pad(x=x, pad=[1, 0, 2, 3], mode="constant", constant_val=0.5),
@@ -132,6 +157,14 @@ OPERATORS = {
     "concat interleaved": (
         lambda x: mb.concat(values=[x, mb.relu(x=x)], axis=1, interleave=True),
         lambda x: torch.stack([x, x.relu()], 2).flatten(1, 2),
+    ),
+    "split into equal parts": (
+        lambda x: mb.concat(values=mb.split(x=x, num_splits=2, axis=1)[::-1], axis=1),
+        lambda x: torch.cat(x.chunk(2, 1)[::-1], 1),
+    ),
+    "split by sizes": (
+        lambda x: mb.mul(x=mb.split(x=x, split_sizes=[3, 8], axis=-1)[0], y=2.0),
+        lambda x: 2 * x[..., :3],
     ),
     "slice_by_index": (
         lambda x: mb.slice_by_index(
@@ -228,6 +261,20 @@ def test_half_precision_rounds_every_float16_result_and_float32_rounds_none(tmp_
     run = {precision: program.run({"x": x}, precision)[program.outputs[0]] for precision in PRECISIONS}
     np.testing.assert_array_equal(run["float16"], (T(x).half() * 3).float().numpy())
     np.testing.assert_array_equal(run["float32"], x * 3)
+
+
+def test_attention_is_what_torch_computes(tmp_path: Path) -> None:
+    x, scale = normal(1, 12, 8), 8**-0.5
+    weight = normal(24, 8, seed=9)
+
+    def body(x):
+        query, key, value = mb.split(x=mb.linear(x=x, weight=weight), num_splits=3, axis=2)
+        attention = mb.softmax(x=mb.matmul(x=mb.mul(x=query, y=np.float32(scale)), y=key, transpose_y=True), axis=-1)
+        return mb.matmul(x=attention, y=value)
+
+    path = package(tmp_path, x.shape, body)
+    expected = F.scaled_dot_product_attention(*F.linear(T(x), T(weight)).chunk(3, 2))
+    np.testing.assert_allclose(outcome(path, x), expected.numpy(), rtol=1e-5, atol=1e-5)
 
 
 def test_an_unknown_operator_is_named(tmp_path: Path) -> None:

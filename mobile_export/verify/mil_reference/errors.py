@@ -13,8 +13,8 @@ class UnknownOperator(MilError):
     def __init__(self, operator: str, output: str, package: str) -> None:
         super().__init__(
             f"{package}: operator {operator!r}, which computes {output!r}, is not implemented by the "
-            "reference interpreter. Add it to mobile_export/mil_reference with a test against torch, or keep "
-            "it out of the student"
+            "reference interpreter. Add it to mobile_export/verify/mil_reference with a test against torch, or keep "
+            "it out of the network"
         )
         self.operator = operator
         self.output = output

@@ -24,23 +24,16 @@ _BLOB_METADATA = struct.Struct("<IIQQQ")
 _BLOB_SENTINEL = 0xDEADBEEF
 _BLOB_VERSION = 2
 
-# MIL's type → (the blob file's code for it, bits per element, how numpy holds it). Types below a byte are
-# unpacked into whole bytes.
+# MIL's type → (the blob file's code for it, how numpy holds it).
 _STORED = {
-    "FLOAT16": (1, 16, np.dtype("<f2")),
-    "FLOAT32": (2, 32, np.dtype("<f4")),
-    "UINT8": (3, 8, np.dtype("u1")),
-    "INT8": (4, 8, np.dtype("i1")),
-    "INT16": (6, 16, np.dtype("<i2")),
-    "UINT16": (7, 16, np.dtype("<u2")),
-    "INT4": (8, 4, np.dtype("i1")),
-    "UINT1": (9, 1, np.dtype("u1")),
-    "UINT2": (10, 2, np.dtype("u1")),
-    "UINT4": (11, 4, np.dtype("u1")),
-    "UINT3": (12, 3, np.dtype("u1")),
-    "UINT6": (13, 6, np.dtype("u1")),
-    "INT32": (14, 32, np.dtype("<i4")),
-    "UINT32": (15, 32, np.dtype("<u4")),
+    "FLOAT16": (1, np.dtype("<f2")),
+    "FLOAT32": (2, np.dtype("<f4")),
+    "UINT8": (3, np.dtype("u1")),
+    "INT8": (4, np.dtype("i1")),
+    "INT16": (6, np.dtype("<i2")),
+    "UINT16": (7, np.dtype("<u2")),
+    "INT32": (14, np.dtype("<i4")),
+    "UINT32": (15, np.dtype("<u4")),
 }
 # Immediate values that are lists of numbers rather than bytes.
 _LISTED = {"BOOL": np.bool_, "FLOAT32": np.float32, "INT16": np.int16, "UINT16": np.uint16, "INT32": np.int32}
@@ -83,7 +76,7 @@ class Package:
         return specification
 
     def value(self, value: Value, name: str) -> np.ndarray | str:
-        """A constant of the program as numpy array (or string); sub-byte integers are held in whole bytes.
+        """A constant of the program as numpy array (or string).
 
         Raises:
             MilError: ``name`` is no array, or its bytes in the weight file are missing or damaged.
@@ -117,12 +110,12 @@ class Package:
         weights = self._weight_file(blob.fileName)
         if kind not in _STORED:
             raise MilError(f"{self.path}: constant {name!r} has type {kind}, which is not supported")
-        code, bits, _ = _STORED[kind]
+        code, dtype = _STORED[kind]
         damaged = f"{self.path}: {blob.fileName} is damaged where it holds {name!r}"
         if blob.offset + _BLOB_METADATA.size > len(weights):
             raise MilError(f"{damaged}: it ends before offset {blob.offset}; copy or build the package anew")
         sentinel, stored_code, size, start, _ = _BLOB_METADATA.unpack_from(weights, blob.offset)
-        expected = -(-int(np.prod(shape, dtype=np.int64)) * bits // 8)
+        expected = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
         if sentinel != _BLOB_SENTINEL or stored_code != code or size != expected:
             raise MilError(f"{damaged}: {size} bytes of type {stored_code}, not {expected} of {kind}")
         if start + size > len(weights):
@@ -147,21 +140,8 @@ class Package:
         return self._weights[file_name]
 
     def _decode(self, data: bytes, kind: str, shape: tuple[int, ...], name: str) -> np.ndarray:
-        _, bits, dtype = _STORED[kind]
+        _, dtype = _STORED[kind]
         count = int(np.prod(shape, dtype=np.int64))
-        if len(data) * 8 < count * bits:
-            raise MilError(
-                f"{self.path}: constant {name!r} has {len(data)} bytes, too few for {shape} {kind}"
-            )
-        if bits >= 8:
-            return np.frombuffer(data, dtype, count).reshape(shape)
-        unpacked = unpack_bits(np.frombuffer(data, np.uint8), bits, count)
-        if dtype.kind == "i":  # sign extension
-            unpacked = ((unpacked.astype(np.int16) ^ (1 << bits - 1)) - (1 << bits - 1)).astype(np.int8)
-        return unpacked.reshape(shape)
-
-
-def unpack_bits(packed: np.ndarray, bits: int, count: int) -> np.ndarray:
-    """``count`` unsigned integers of ``bits`` bits each, packed from every byte's lowest bit up, as uint8."""
-    stream = np.unpackbits(packed, bitorder="little", count=count * bits).reshape(count, bits)
-    return np.packbits(stream, axis=1, bitorder="little")[:, 0]
+        if len(data) < count * dtype.itemsize:
+            raise MilError(f"{self.path}: constant {name!r} has {len(data)} bytes, too few for {shape} {kind}")
+        return np.frombuffer(data, dtype, count).reshape(shape)

@@ -9,57 +9,19 @@ what hardware with float16 registers does at its best.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import torch
 
-# Imported for the operators that they register.
-from mobile_export.verify.mil_reference import pointwise, quantized, spatial  # noqa: F401
-from mobile_export.verify.mil_reference.errors import MilError, UnknownOperator
+from mobile_export.verify.mil_reference.errors import MilError
 from mobile_export.verify.mil_reference.package import Package
+from mobile_export.verify.mil_reference.reading import Known, Operation, Reference, read_program
 from mobile_export.verify.mil_reference.registry import KERNELS
 
 Precision = Literal["float32", "float16"]
 _PRECISIONS = ("float32", "float16")
-
-# Operators that only select or move values, which are float16 numbers already: rounding them changes nothing.
-_SELECTING = {"abs", "clip", "concat", "expand_dims", "identity", "max_pool", "pad", "relu", "relu6"}
-_SELECTING |= {"reshape", "slice_by_index", "squeeze", "transpose"}
-
-# One input of an operator: a value that is known, or the names of values to come (more than one for concat).
-Known = torch.Tensor | int | float | bool | str | list
-
-
-@dataclass(frozen=True)
-class _Reference:
-    names: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Operation:
-    """One operator of the program.
-
-    Attributes:
-        name: of its output, unique in the program.
-        operator: MIL's name of what it does.
-        inputs: by MIL's name: a constant value, or a reference to earlier outputs.
-        rounded: its output has type float16 and may hold numbers that are not.
-        last_use: outputs that nothing after this operator reads.
-    """
-
-    name: str
-    operator: str
-    inputs: dict[str, Known | _Reference]
-    rounded: bool
-    last_use: tuple[str, ...] = ()
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        """Names of the earlier outputs and constants among the inputs."""
-        return tuple(n for given in self.inputs.values() if isinstance(given, _Reference) for n in given.names)
 
 
 class MilProgram:
@@ -77,15 +39,13 @@ class MilProgram:
     def __init__(self, package: Package) -> None:
         self.path = package.path
         self.metadata = dict(package.model.description.metadata.userDefined)
-        function, block = _main_block(package)
-        self.inputs = {value.name: _shape(value.type) for value in function.inputs}
-        self.outputs = tuple(block.outputs)
-        operations, constants = _read_operations(package, block.operations)
+        written = read_program(package)
+        self.inputs, self.outputs = written.inputs, written.outputs
         self._constants = {
-            precision: _materialize(operations, constants, precision) for precision in _PRECISIONS
+            precision: _materialize(written.operations, written.constants, precision) for precision in _PRECISIONS
         }
         self.operations = _with_last_uses(
-            [op for op in operations if not op.operator.startswith("constexpr_")],
+            [op for op in written.operations if not op.operator.startswith("constexpr_")],
             keep={*self.outputs, *self._constants["float32"]},
         )
         self.operators = {op.name: op.operator for op in self.operations}
@@ -119,7 +79,7 @@ class MilProgram:
     def constant(self, operation: Operation, key: str) -> np.ndarray:
         """An operation's constant input, decompressed, in the precision of the package; float64."""
         given = operation.inputs[key]
-        value = self._constants["float32"][given.names[0]] if isinstance(given, _Reference) else given
+        value = self._constants["float32"][given.names[0]] if isinstance(given, Reference) else given
         return np.asarray(value, dtype=np.float64)
 
     def trace(
@@ -160,60 +120,6 @@ class MilProgram:
         }
 
 
-def _main_block(package: Package) -> tuple[object, object]:
-    model = package.model
-    if model.WhichOneof("Type") != "mlProgram":
-        raise MilError(f"{package.path} holds no MIL program but {model.WhichOneof('Type')}")
-    functions = model.mlProgram.functions
-    if list(functions) != ["main"]:
-        raise MilError(f"{package.path} has the functions {', '.join(functions)}; only 'main' is supported")
-    function = functions["main"]
-    return function, function.block_specializations[function.opset]
-
-
-def _shape(value_type: object) -> tuple[int, ...]:
-    return tuple(dimension.constant.size for dimension in value_type.tensorType.dimensions)
-
-
-def _read_operations(package: Package, written: object) -> tuple[list[Operation], dict[str, Known]]:
-    """Operators in order, and the plain constants among them by name."""
-    from coremltools.proto.MIL_pb2 import DataType
-
-    operations: list[Operation] = []
-    constants: dict[str, Known] = {}
-    for op in written:
-        name = op.outputs[0].name
-        attributes = {
-            key: _plain(package.value(value, name)) for key, value in op.attributes.items() if key != "name"
-        }
-        if op.type == "const":
-            constants[name] = attributes["val"]
-            continue
-        if op.type not in KERNELS or op.blocks or len(op.outputs) != 1:
-            raise UnknownOperator(op.type, name, str(package.path))
-        inputs: dict[str, Known | _Reference] = dict(attributes)
-        for key, argument in op.inputs.items():
-            bindings = list(argument.arguments)
-            if bindings[0].WhichOneof("binding") == "value":
-                inputs[key] = _plain(package.value(bindings[0].value, name))
-            else:
-                inputs[key] = _Reference(tuple(binding.name for binding in bindings))
-        is_half = op.outputs[0].type.tensorType.dataType == DataType.Value("FLOAT16")
-        rounded = is_half and op.type not in _SELECTING
-        operations.append(Operation(name, op.type, inputs, rounded))
-    return operations, constants
-
-
-def _plain(value: np.ndarray | str) -> Known:
-    """How an operator gets a constant, see :mod:`mobile_export.verify.mil_reference.registry`."""
-    if isinstance(value, str) or value.dtype in (np.int32, np.bool_):
-        return value if isinstance(value, str) else value.tolist()
-    if value.dtype.kind == "f":
-        return torch.from_numpy(value.astype(np.float32))
-    # torch lacks some unsigned types.
-    return torch.from_numpy(value.astype(np.int32) if value.dtype.itemsize > 1 else value.copy())
-
-
 def _materialize(
     operations: list[Operation], constants: dict[str, Known], precision: str
 ) -> dict[str, Known]:
@@ -234,7 +140,7 @@ def _materialize(
 def _execute(operation: Operation, values: dict[str, Known], precision: str) -> torch.Tensor:
     arguments = {}
     for key, given in operation.inputs.items():
-        if isinstance(given, _Reference):
+        if isinstance(given, Reference):
             found = [values[name] for name in given.names]
             given = found if key == "values" else found[0]
         arguments[key] = given

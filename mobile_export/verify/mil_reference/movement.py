@@ -1,7 +1,7 @@
-"""Arithmetic, activations, reductions, products, and the operators that only move elements.
+"""Operators that only move, pick or convert elements.
 
-Formulas: the operator reference in coremltools, ``iOS15/activation``, ``elementwise_binary``, ``reduction``,
-``linear``, ``normalization``, ``tensor_transformation``.
+Formulas: the operator reference in coremltools, ``iOS15/tensor_transformation``, ``tensor_operation``,
+``elementwise_unary`` for ``cast``.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from torch.nn import functional as F
 
 from mobile_export.verify.mil_reference.errors import MilError
 from mobile_export.verify.mil_reference.registry import operator
@@ -21,90 +20,6 @@ _CASTS = {
     "int32": torch.int32,
     "bool": torch.bool,
 }
-
-
-@operator("add")
-def add(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    return torch.add(torch.as_tensor(x), torch.as_tensor(y))
-
-
-@operator("sub")
-def sub(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    return torch.sub(torch.as_tensor(x), torch.as_tensor(y))
-
-
-@operator("mul")
-def mul(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    return torch.mul(torch.as_tensor(x), torch.as_tensor(y))
-
-
-@operator("real_div")
-def real_div(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    return torch.true_divide(torch.as_tensor(x), torch.as_tensor(y))
-
-
-@operator("clip")
-def clip(x: torch.Tensor, alpha: torch.Tensor, beta: torch.Tensor) -> torch.Tensor:
-    return x.clamp(float(alpha), float(beta))
-
-
-@operator("relu")
-def relu(x: torch.Tensor) -> torch.Tensor:
-    return x.clamp_min(0)
-
-
-@operator("relu6")
-def relu6(x: torch.Tensor) -> torch.Tensor:
-    return x.clamp(0, 6)
-
-
-@operator("sigmoid")
-def sigmoid(x: torch.Tensor) -> torch.Tensor:
-    return torch.sigmoid(x)
-
-
-@operator("abs")
-def absolute(x: torch.Tensor) -> torch.Tensor:
-    return x.abs()
-
-
-@operator("softmax")
-def softmax(x: torch.Tensor, axis: int = -1) -> torch.Tensor:
-    return torch.softmax(x, axis)
-
-
-@operator("batch_norm")
-def batch_norm(
-    x: torch.Tensor,
-    mean: torch.Tensor,
-    variance: torch.Tensor,
-    gamma: torch.Tensor | None = None,
-    beta: torch.Tensor | None = None,
-    epsilon: float = 1e-5,
-) -> torch.Tensor:
-    return F.batch_norm(x, mean, variance, gamma, beta, eps=float(epsilon))
-
-
-@operator("linear")
-def linear(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
-    return F.linear(x, weight, bias)
-
-
-@operator("matmul")
-def matmul(
-    x: torch.Tensor, y: torch.Tensor, transpose_x: bool = False, transpose_y: bool = False
-) -> torch.Tensor:
-    return torch.matmul(x.mT if transpose_x else x, y.mT if transpose_y else y)
-
-
-@operator("reduce_mean")
-def reduce_mean(x: torch.Tensor, axes: Sequence[int] | None = None, keep_dims: bool = False) -> torch.Tensor:
-    return x.mean(tuple(axes) if axes else tuple(range(x.ndim)), keepdim=keep_dims)
-
-
-@operator("reduce_sum")
-def reduce_sum(x: torch.Tensor, axes: Sequence[int] | None = None, keep_dims: bool = False) -> torch.Tensor:
-    return x.sum(tuple(axes) if axes else tuple(range(x.ndim)), keepdim=keep_dims)
 
 
 @operator("reshape")
@@ -138,6 +53,19 @@ def concat(values: Sequence[torch.Tensor], axis: int, interleave: bool = False) 
     return torch.stack(list(values), axis % values[0].ndim + 1).flatten(
         axis % values[0].ndim, axis % values[0].ndim + 1
     )
+
+
+@operator("split")
+def split(
+    x: torch.Tensor,
+    output: int,
+    axis: int,
+    num_splits: int | None = None,
+    split_sizes: Sequence[int] | None = None,
+) -> torch.Tensor:
+    """The ``output``-th of the equal parts along ``axis``, or of the parts of ``split_sizes``."""
+    sizes = split_sizes or [x.shape[axis] // num_splits] * num_splits
+    return x.split(list(sizes), axis)[output]
 
 
 @operator("slice_by_index")
