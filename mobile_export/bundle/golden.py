@@ -3,7 +3,7 @@
 A seventh, ``inputs/wall.jpg``, shows all six at full size. It is large enough that a preprocessing without
 antialiasing, or at another place in the photo, gives another tensor; no score is expected of it.
 
-    python -m mobile_export.bundle.golden        # writes mobile_export/golden/
+    python -m mobile_export golden --out mobile_export/golden
 
 They travel in every bundle with their expected scores, so that a phone can prove itself at start-up. Small on
 purpose; the degraded copies spread the scores, or a rank correlation over them would say little.
@@ -19,6 +19,8 @@ from PIL import Image, ImageFilter, ImageOps
 
 FOLDER = Path(__file__).parents[1] / "golden"
 WALL = FOLDER / "inputs" / "wall.jpg"
+# Golden photos whose input tensor travels too: what an app's own preprocessing is checked against.
+SHOWN_TENSORS = ("coffee-clean.jpg", "rocket-noisy.jpg")
 _LONGEST_SIDE = 320
 _TILE = (640, 380)  # of the wall, which has two columns and three rows
 _QUALITY = 90
@@ -75,7 +77,3 @@ def _compressed(photo: Image.Image, quality: int) -> Image.Image:
     buffer = io.BytesIO()
     photo.save(buffer, "JPEG", quality=quality)
     return Image.open(buffer).convert("RGB")
-
-
-if __name__ == "__main__":
-    print(f"{len(write_golden(FOLDER))} photos in {FOLDER.name}/")

@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from pocketiqa.bundle import Manifest, Variant, entries_of
+from pocketiqa.bundle import Bundle, Manifest, Variant, entries_of
 from pocketiqa.check_input import INPUTS
+from pocketiqa.errors import BundleError
 from pocketiqa.manifest import FileEntry
 from pocketiqa.preprocess import preprocess
 
-from distill.networks.student import ATTRIBUTES, INPUT_SPEC, OUTPUTS
+from distill.contract import QualityNetwork
+from mobile_export.artifacts import Artifact
 from mobile_export.bundle.golden import WALL
 from mobile_export.bundle.model_card import model_card
-from mobile_export.integration import write_integration
-from mobile_export.lower.executorch import LoweredProgram
-from mobile_export.verify.ladder import Ladder
+from mobile_export.integration import refusal, write_integration
+from mobile_export.lower.request import Delegation
+from mobile_export.sources import VERSION, Sources
+from mobile_export.verify.ladder import ParityCheck, ParityLadder
 
 MINIMUM_RUNTIME = "executorch 1.3"
 _EXPORTERS = ("torch", "torchao", "executorch", "coremltools", "timm")
-_MAP_SIDE = INPUT_SPEC.height // 32
 
 
 class BundleWriter:
@@ -31,28 +33,34 @@ class BundleWriter:
 
     Attributes:
         root: the bundle's folder.
-        name, version: of the student.
+        sources: what the bundle is made from.
         notes: what was not built or not verified, and why, in words.
         sizes: bytes and delegated subgraphs (None where that is no word) of each variant.
     """
 
-    def __init__(self, root: Path, name: str, version: str) -> None:
-        self.root, self.name, self.version = root, name, version
+    def __init__(self, root: Path, sources: Sources, notes: Sequence[str] = ()) -> None:
+        self.root, self.sources = root, sources
         self.files: dict[str, FileEntry] = {}
         self.variants: dict[str, Variant] = {}
         self.golden: dict[str, dict[str, list[float]]] = {}
-        self.notes: list[str] = []
+        self.notes = list(notes)
         self.sizes: dict[str, tuple[int, int | None]] = {}
+        self._scored: dict[str, str] = {}  # variant → step whose outputs the manifest holds
+
+    @property
+    def network(self) -> QualityNetwork:
+        """The bundle's network."""
+        return self.sources.network
 
     def metadata(self, variant: str, backend: str) -> dict[str, object]:
         """What an artifact carries inside, so that it explains itself without its bundle."""
         return {
-            "name": self.name,
-            "version": self.version,
+            "name": self.network.name,
+            "version": VERSION,
             "variant": variant,
             "backend": backend,
-            "input": INPUT_SPEC.to_dict(),
-            "outputs": _outputs(),
+            "input": self.network.input.to_dict(),
+            "outputs": outputs_of(self.network),
         }
 
     def path(self, name: str) -> Path:
@@ -61,90 +69,102 @@ class BundleWriter:
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
 
-    def add_program(self, variant: str, name: str, backend: str, lowered: LoweredProgram) -> Path:
-        """Write a lowered program and list it."""
-        path = self.path(name)
-        path.write_bytes(lowered.buffer)
-        self.files[name] = FileEntry.of(
-            path, variant=variant, backend=backend, delegation=lowered.delegation.to_dict()
+    def add_artifact(self, artifact: Artifact, delegation: Delegation | None) -> None:
+        """List a file or a package that was written to ``path(artifact.path)``: a package's inner files, each with its
+        own hash."""
+        if not artifact.is_variant:
+            self.add_file(artifact.path)
+            return
+        what: dict[str, object] = {"variant": artifact.name, "backend": artifact.runtime}
+        if delegation is not None:
+            what["delegation"] = delegation.to_dict()
+        path = self.root / artifact.path
+        entries = (
+            entries_of(path, f"{artifact.path}/", **what)
+            if path.is_dir()
+            else {artifact.path: FileEntry.of(path, **what)}
         )
-        self.variants[variant] = Variant(name, backend)
-        self.sizes[variant] = (len(lowered.buffer), lowered.delegation.subgraphs)
-        return path
-
-    def add_package(self, variant: str, name: str) -> None:
-        """List a package that was written to ``path(name)``, every inner file with its own hash."""
-        entries = entries_of(self.root / name, f"{name}/", variant=variant, backend="coreml")
         self.files |= entries
-        self.variants[variant] = Variant(name, "coreml")
-        self.sizes[variant] = (sum(entry.bytes for entry in entries.values()), None)
+        self.variants[artifact.name] = Variant(artifact.path, artifact.runtime)
+        size = sum(entry.bytes for entry in entries.values())
+        self.sizes[artifact.name] = size, None if delegation is None else delegation.subgraphs
+        if artifact.has_golden_scores:
+            self._scored[artifact.name] = artifact.step
 
     def add_file(self, name: str) -> None:
         """List a file that was written to ``path(name)`` and is no variant."""
         self.files[name] = FileEntry.of(self.root / name)
 
-    def add_golden(self, photos: list[Path], ladder: Ladder) -> None:
+    def add_golden(self, photos: Sequence[Path], ladder: ParityLadder) -> None:
         """Copy the golden photos, with what each program scored: float32 in the fewest digits that give it back."""
         for row, photo in enumerate(photos):
             name = f"golden/{photo.name}"
             shutil.copyfile(photo, self.path(name))
             self.add_file(name)
             self.golden[name] = {
-                variant: [float(str(np.float32(value))) for value in ladder.outputs[f"{variant} .pte"][row]]
-                for variant in ("fp32", "fp16", "int8")
-                if f"{variant} .pte" in ladder.outputs
+                variant: [float(str(np.float32(value))) for value in ladder.outputs[step][row]]
+                for variant, step in self._scored.items()
             }
 
-    def add_inputs(self, photos: list[Path]) -> None:
-        """Golden tensors, uint8 before the division by 255 (which loses nothing), and the photos of those that are
-        not golden photos already: what an app's own preprocessing is checked against."""
-        for photo in [WALL, *photos]:
-            tensor = preprocess(photo, INPUT_SPEC)
+    def add_inputs(self, photos: Sequence[Path]) -> None:
+        """Golden tensors, uint8 before the division by 255 (which loses nothing), and the photo of the one that is no
+        golden photo: what an app's own preprocessing is checked against."""
+        for photo in photos:
+            tensor = preprocess(photo, self.network.input)
             name = f"{INPUTS}{photo.stem}.npy"
             np.save(self.path(name), np.round(tensor * 255).astype(np.uint8))
             self.add_file(name)
         shutil.copyfile(WALL, self.path(f"{INPUTS}{WALL.name}"))
         self.add_file(f"{INPUTS}{WALL.name}")
 
-    def write_manifest(
-        self, training: dict[str, Any], quantization: dict[str, Any], ladder: Ladder, report: str | None
-    ) -> None:
-        """Write the model card, the files for apps and, last, the manifest; ``report`` is the page, if any."""
-        card = model_card(self.name, self.version, training, quantization, ladder.rungs, self.notes)
-        self.path("README.md").write_text(card)
-        self.add_file("README.md")
-        if report is not None:
-            self.path("report.html").write_text(report)
-            self.add_file("report.html")
+    def finish(self, checks: Sequence[ParityCheck], report: str | None) -> None:
+        """Write the model card, the report if there is one, the files for apps and, last, the manifest; then read all
+        files once more.
+
+        Raises:
+            BundleError: a file is no longer what was hashed and verified.
+        """
+        sources = self.sources
+        card = model_card(self.network, VERSION, sources.training, sources.quantization, checks, self.notes)
+        pages = {"README.md": card} if report is None else {"README.md": card, "report.html": report}
+        for name, text in pages.items():
+            self.path(name).write_text(text)
+            self.add_file(name)
         manifest = Manifest(
-            name=self.name,
-            version=self.version,
-            input=INPUT_SPEC,
-            outputs=_outputs(),
+            name=self.network.name,
+            version=VERSION,
+            input=self.network.input,
+            outputs=outputs_of(self.network),
             files=self.files,
             variants=self.variants,
             golden=self.golden,
+            promise=sources.promise,
             git_commit=_git_commit(),
             exporter={package: _version(package) for package in _EXPORTERS},
             minimum_runtime=MINIMUM_RUNTIME,
-            training=training,
-            licence="Apache-2.0",
-            calibration=quantization.get("calibration", {}),
-            parity=[rung.to_dict() for rung in ladder.rungs],
+            training=sources.training,
+            licence=sources.training.get("licence", "not recorded"),
+            calibration=sources.quantization.get("calibration", {}),
+            parity=[check.to_dict() for check in checks],
             notes=self.notes,
         )
-        for name in write_integration(manifest, self.root):
-            self.add_file(name)
+        if not refusal(self.network.input):
+            for name in write_integration(manifest, self.root):
+                self.add_file(name)
         manifest.write(self.root / "manifest.json")
+        if problems := Bundle.open(self.root).problems():
+            raise BundleError(f"a file changed while the bundle was built: {problems[0]}; build it anew")
 
 
-def _outputs() -> dict[str, object]:
+def outputs_of(network: QualityNetwork) -> dict[str, object]:
+    """A network's outputs as the manifest has them; attributes and map only where it gives them."""
     unit = [0, 1]
-    return {
-        OUTPUTS[0]: {"range": unit},
-        "attributes": {"names": list(ATTRIBUTES), "range": unit},
-        "map": {"shape": [_MAP_SIDE, _MAP_SIDE], "range": unit},
-    }
+    outputs: dict[str, object] = {"score": {"range": unit}}
+    if network.attributes:
+        outputs["attributes"] = {"names": list(network.attributes), "range": unit}
+    if network.map_shape:
+        outputs["map"] = {"shape": list(network.map_shape), "range": unit}
+    return outputs
 
 
 def _version(package: str) -> str:

@@ -3,7 +3,7 @@ package pocketiqa
 
 import kotlin.math.*
 
-// constants: generated from manifest.json by `python -m mobile_export.integration`
+// constants: generated from manifest.json by `python -m mobile_export integration`
 const val HEIGHT = 320
 const val WIDTH = 320
 const val DETAIL_SHORT_SIDE = 1024.0

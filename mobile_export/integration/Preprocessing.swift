@@ -1,6 +1,6 @@
 // A decoded photo to the input that manifest.json describes, in plain Swift: it runs wherever Swift does.
 
-// constants: generated from manifest.json by `python -m mobile_export.integration`
+// constants: generated from manifest.json by `python -m mobile_export integration`
 let height = 320
 let width = 320
 let views: [String] = ["whole", "detail"]

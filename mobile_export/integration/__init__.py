@@ -1,7 +1,7 @@
 """Kotlin and Swift files that load a bundle in an app, preprocess to its spec, score, and check the golden photos.
 
 Their constants are generated from a manifest, so that they cannot drift from it: every bundle gets its own copies,
-and the committed ones hold the shipped student's. ``python -m mobile_export.integration`` renews those.
+and the committed ones hold the shipped student's. ``python -m mobile_export integration`` renews those.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 
 from pocketiqa.manifest import Manifest
+from pocketiqa.preprocess import PreprocessSpec
 from pocketiqa.promises import GOLDEN
 
 FOLDER = Path(__file__).parent
@@ -21,6 +22,13 @@ _BEGIN, _END = "// constants: ", "// end of constants"
 _CUBIC_A = -0.5
 
 
+def refusal(spec: PreprocessSpec) -> str:
+    """Why these files cannot make an input; '' where they can. They have every view, and one filter."""
+    if spec.resample == "bicubic":
+        return ""
+    return f"they resize bicubically, and this network's input is resized by {spec.resample}"
+
+
 def constants(manifest: Manifest, language: str) -> list[str]:
     """The lines between the two marks, for ``kt`` or ``swift``.
 
@@ -28,8 +36,8 @@ def constants(manifest: Manifest, language: str) -> list[str]:
         ValueError: the manifest's input is one that these files do not implement.
     """
     spec = manifest.input
-    if spec.resample != "bicubic":
-        raise ValueError(f"the files for apps resize bicubically, and this manifest wants {spec.resample}")
+    if why := refusal(spec):
+        raise ValueError(f"no files for apps: {why}")
     views, attributes = (json.dumps(list(names)) for names in (spec.views, manifest.attribute_names))
     if language == "swift":
         values = {

@@ -1,8 +1,8 @@
 """Writing Core ML packages, ``.mlpackage``, from exported graphs. Conversion needs no Mac; prediction does.
 
-Four recipes: float16, W8A8 (int8 weights and activations, from a converted PT2E graph), int8 weights alone and
-palettized weights (a lookup table of 2^bits values for each layer), both with float16 activations. All have one
-input ``photo``, the outputs ``quality`` and ``map``, float32 at the border, and iOS 17 as oldest target.
+Two recipes: float16, and W8A8 (int8 weights and activations, from a converted PT2E graph). Both have one input
+``photo``, the output ``quality`` and, where the network has one, ``map``, float32 at the border, and iOS 17 as oldest
+target.
 
 Two builds from one graph give the same bytes: coremltools dates its packages and names their parts at random,
 so both are rewritten after the conversion.
@@ -14,6 +14,7 @@ import contextlib
 import io
 import json
 import logging
+import operator
 import shutil
 import uuid
 import warnings
@@ -24,6 +25,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from mobile_export.lower.request import Request
+
 if TYPE_CHECKING:
     from coremltools.models import MLModel
 
@@ -31,16 +34,36 @@ INPUT_NAME = "photo"
 OUTPUT_NAMES = ("quality", "map")
 # The key of the user-defined metadata that holds the artifact's metadata as JSON.
 METADATA_KEY = "pocketiqa"
-PALETTE_BITS = (4, 6, 8)
 
 _CONVERSION_DATE = "com.github.apple.coremltools.conversion_date"
+
+
+def write_fp16(request: Request) -> None:
+    """Write a float graph as a package; see :func:`convert_fp16`."""
+    convert_fp16(request.graph, request.metadata, request.path)
+
+
+def write_w8a8(request: Request) -> None:
+    """Write an int8 graph as a package; see :func:`convert_w8a8`."""
+    convert_w8a8(request.graph, request.metadata, request.path)
+
+
+def unsupported_by_coreml(exported: torch.export.ExportedProgram) -> list[str]:
+    """Operators of a graph that coremltools has no lowering for; sorted, none where it takes all."""
+    with _quiet():
+        from coremltools.converters.mil.frontend.torch.torch_op_registry import _TORCH_OPS_REGISTRY
+
+    targets = {node.target for node in exported.run_decompositions({}).graph.nodes if node.op == "call_function"}
+    names = {str(target) for target in targets if target is not operator.getitem}
+    return sorted(name for name in names if _TORCH_OPS_REGISTRY.get_func(name) is None)
 
 
 def convert_fp16(exported: torch.export.ExportedProgram, metadata: dict, path: Path) -> Path:
     """Write a float graph as a package that computes in float16.
 
     Args:
-        exported: float graph with one input ``V×3×H×W`` of fixed size and the outputs ``quality``, ``map``.
+        exported: float graph with one input ``V×3×H×W`` of fixed size and the output ``quality``, or ``quality`` and
+            ``map``.
         metadata: JSON-serialisable; stored in the package's user-defined metadata under ``pocketiqa``.
         path: of the ``.mlpackage`` to write; an older one is replaced.
 
@@ -48,7 +71,7 @@ def convert_fp16(exported: torch.export.ExportedProgram, metadata: dict, path: P
         ``path``.
 
     Raises:
-        ValueError: the graph does not have the student's signature, or ``path`` another suffix.
+        ValueError: the graph does not have a quality network's signature, or ``path`` another suffix.
         RuntimeError: coremltools is not installed here.
     """
     return _write(_convert(exported), metadata, path)
@@ -67,60 +90,14 @@ def convert_w8a8(converted: torch.export.ExportedProgram, metadata: dict, path: 
     if not any("quantize_per_tensor" in str(node.target) for node in converted.graph.nodes):
         raise ValueError(
             "this graph has no quantize operator: W8A8 needs the graph that convert_pt2e returns; "
-            "for a float graph use convert_fp16 or convert_palettized"
+            "for a float graph use convert_fp16"
         )
     return _write(_convert(_with_plain_scalars(converted)), metadata, path)
 
 
-def convert_int8_weights(exported: torch.export.ExportedProgram, metadata: dict, path: Path) -> Path:
-    """Write a float graph whose convolution weights are int8, a scale for each output channel; activations float16.
-
-    The heads stay in float16, as in :func:`convert_palettized`. Otherwise as :func:`convert_fp16`.
-    """
-    model = _convert(exported)
-    with _quiet():
-        import coremltools.optimize.coreml as cto
-
-        config = cto.OptimizationConfig(
-            global_config=cto.OpLinearQuantizerConfig(mode="linear_symmetric", granularity="per_channel"),
-            op_type_configs={"linear": None},
-        )
-        model = cto.linear_quantize_weights(model, config)
-    return _write(model, metadata, path)
-
-
-def convert_palettized(exported: torch.export.ExportedProgram, metadata: dict, path: Path, bits: int) -> Path:
-    """Write a float graph whose convolution weights are ``bits``-wide indices into a k-means table per layer.
-
-    The heads and the depthwise convolutions stay in float16: both are small, a score is only as fine as its
-    last layer, and one table does not fit depthwise channels whose ranges lie orders of magnitude apart.
-    Otherwise as :func:`convert_fp16`.
-
-    Args:
-        bits: 4, 6 or 8.
-
-    Raises:
-        ValueError: also if ``bits`` is none of these.
-    """
-    if bits not in PALETTE_BITS:
-        raise ValueError(f"palettes have {', '.join(map(str, PALETTE_BITS))} bits, not {bits!r}")
-    model = _convert(exported)
-    with _quiet():
-        import coremltools.optimize.coreml as cto
-
-        weights = cto.get_weights_metadata(model)
-        depthwise = {name: None for name, weight in weights.items() if weight.val.shape[1:2] == (1,)}
-        config = cto.OptimizationConfig(
-            global_config=cto.OpPalettizerConfig(mode="kmeans", nbits=bits),
-            op_type_configs={"linear": None},
-            op_name_configs=depthwise,
-        )
-        model = cto.palettize_weights(model, config)
-    return _write(model, metadata, path)
-
-
 def _convert(exported: torch.export.ExportedProgram) -> MLModel:
     shape = _photo_shape(exported)
+    names = OUTPUT_NAMES[: len(exported.graph_signature.user_outputs)]
     with _quiet():
         try:
             import coremltools as ct
@@ -132,7 +109,7 @@ def _convert(exported: torch.export.ExportedProgram) -> MLModel:
         return ct.convert(
             exported.run_decompositions({}),
             inputs=[ct.TensorType(INPUT_NAME, shape=shape, dtype=np.float32)],
-            outputs=[ct.TensorType(name, dtype=np.float32) for name in OUTPUT_NAMES],
+            outputs=[ct.TensorType(name, dtype=np.float32) for name in names],
             convert_to="mlprogram",
             minimum_deployment_target=ct.target.iOS17,
             compute_precision=ct.precision.FLOAT16,
@@ -171,11 +148,11 @@ def _photo_shape(exported: torch.export.ExportedProgram) -> tuple[int, ...]:
     inputs = [node for node in exported.graph.nodes if node.name in signature.user_inputs]
     shapes = [tuple(node.meta["val"].shape) for node in inputs]
     static = len(shapes) == 1 and all(isinstance(size, int) for size in shapes[0])
-    if not static or len(shapes[0]) != 4 or len(signature.user_outputs) != len(OUTPUT_NAMES):
+    if not static or len(shapes[0]) != 4 or not 1 <= len(signature.user_outputs) <= len(OUTPUT_NAMES):
         raise ValueError(
-            f"the graph has inputs {shapes} and {len(signature.user_outputs)} outputs; a student has one "
-            f"photo V×3×H×W of fixed size and the outputs {' and '.join(OUTPUT_NAMES)}. Export it with one "
-            "example photo"
+            f"the graph has inputs {shapes} and {len(signature.user_outputs)} outputs; a quality network has one "
+            f"photo V×3×H×W of fixed size and the outputs quality, or {' and '.join(OUTPUT_NAMES)}. Export it with "
+            "one example photo"
         )
     return shapes[0]
 

@@ -19,8 +19,17 @@ from pocketiqa.files import files_under, sha256_of
 
 from mobile_export.lower.coreml import make_reproducible
 from mobile_export.lower.executorch import LoweredProgram, lower
+from mobile_export.lower.request import Delegation, Request
 
 _BACKEND = "CoreMLBackend"
+
+
+def write_coreml_pte(request: Request) -> Delegation:
+    """Write a float graph as a ``.pte`` for Core ML; see :func:`lower_to_coreml_pte`."""
+    # In one piece: what is inside is taken out and interpreted.
+    lowered = lower_to_coreml_pte(request.graph, request.metadata)
+    request.path.write_bytes(lowered.buffer)
+    return lowered.delegation
 
 
 def lower_to_coreml_pte(exported: torch.export.ExportedProgram, metadata: dict) -> LoweredProgram:
@@ -38,7 +47,7 @@ def lower_to_coreml_pte(exported: torch.export.ExportedProgram, metadata: dict) 
         compute_precision=ct.precision.FLOAT16, minimum_deployment_target=ct.target.iOS17
     )
     with _named_by_content():
-        return lower(exported, metadata, CoreMLPartitioner(compile_specs=specs), "Core ML")
+        return lower(exported, metadata, CoreMLPartitioner(compile_specs=specs), "Core ML", in_pieces=False)
 
 
 @contextmanager

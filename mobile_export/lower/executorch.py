@@ -1,41 +1,34 @@
 """Lowering an exported graph to an ExecuTorch program, ``.pte``, for XNNPACK: any Arm or x86 processor.
 
-The backends in ``coreml_pte.py`` and ``vulkan.py`` share ``lower``. Every program embeds its metadata, so a file
-separated from its bundle explains itself.
+``coreml_pte.py`` shares ``lower``.
 """
 
 from __future__ import annotations
 
-import copy
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from pathlib import Path
 
+import numpy as np
 import torch
 from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
 from executorch.devtools.backend_debug import get_delegation_info
 from executorch.exir import EdgeProgramManager, to_edge_transform_and_lower
+from pocketiqa.runtime import load_program
+from pocketiqa.standard_error import quiet_runtimes
+
+from mobile_export.lower.request import Delegation, Request, Run
 
 METADATA_METHOD = "metadata"
 
 # What ExecuTorch's own graph needs around a delegate; it computes nothing.
 _PLUMBING = frozenset({"getitem"})
-_CAST = "dim_order_ops__to_dim_order_copy_default"
 
 
 class DelegationError(RuntimeError):
     """The backend did not take the whole graph as one subgraph."""
 
-
-@dataclass(frozen=True)
-class Delegation:
-    """How much of the graph the backend took: counts of subgraphs and of nodes inside and outside them."""
-
-    subgraphs: int
-    delegated: int
-    non_delegated: int
-
-    def to_dict(self) -> dict[str, int]:
-        return asdict(self)
+    exit_status = 1
 
 
 @dataclass(frozen=True)
@@ -46,48 +39,42 @@ class LoweredProgram:
     delegation: Delegation
 
 
-def lower_to_xnnpack(exported: torch.export.ExportedProgram, metadata: dict) -> LoweredProgram:
+def write_xnnpack(request: Request) -> Delegation:
+    """Write a float or a converted int8 graph as a ``.pte``; see :func:`lower_to_xnnpack`."""
+    lowered = lower_to_xnnpack(request.graph, request.metadata, request.in_pieces)
+    request.path.write_bytes(lowered.buffer)
+    return lowered.delegation
+
+
+def open_program(path: Path) -> Run:
+    """The quality vector that the official runtime gives."""
+    # It remarks on the processor, across the progress bar.
+    with quiet_runtimes():
+        program = load_program(path.read_bytes(), prefer="executorch")
+    return lambda views: program.run(np.ascontiguousarray(views))[0]
+
+
+def lower_to_xnnpack(
+    exported: torch.export.ExportedProgram, metadata: dict, in_pieces: bool = False
+) -> LoweredProgram:
     """Lower a float or a converted int8 graph to one XNNPACK subgraph. The same graph gives the same bytes.
 
     Args:
         exported: from ``torch.export.export``, with the shapes that the program is to have.
         metadata: JSON-serialisable; the program's constant method ``metadata`` returns it as UTF-8 bytes in a
             one-dimensional uint8 tensor, the one form that every ExecuTorch runtime can return.
+        in_pieces: whether operators that XNNPACK does not take may stay outside, which is right and slower.
 
     Raises:
-        DelegationError: XNNPACK took the graph in more than one piece, or none of it.
+        DelegationError: XNNPACK took none of the graph, or more than one piece of it without ``in_pieces``.
     """
-    return lower(exported, metadata, XnnpackPartitioner(), "XNNPACK")
-
-
-class _Half(torch.nn.Module):
-    """A student that computes in float16 between float32 borders."""
-
-    def __init__(self, student: torch.nn.Module) -> None:
-        super().__init__()
-        self.student = copy.deepcopy(student).half()
-
-    def forward(self, views: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        quality, quality_map = self.student(views.half())
-        return quality.float(), quality_map.float()
-
-
-def lower_half_to_xnnpack(student: torch.nn.Module, example: torch.Tensor, metadata: dict) -> LoweredProgram:
-    """Lower a float student to float16 arithmetic, for Arm cores that have it. XNNPACK's file format holds weights as
-    float32 all the same, so the file is as large as fp32's; the casts at the borders stay outside the subgraph."""
-    with torch.no_grad():
-        exported = torch.export.export(_Half(student), (example,))
-    return lower(exported, metadata, XnnpackPartitioner(), "XNNPACK", outside_allowed=_PLUMBING | {_CAST})
+    return lower(exported, metadata, XnnpackPartitioner(), "XNNPACK", in_pieces)
 
 
 def lower(
-    exported: torch.export.ExportedProgram,
-    metadata: dict,
-    partitioner: object,
-    backend: str,
-    outside_allowed: frozenset[str] = _PLUMBING,
+    exported: torch.export.ExportedProgram, metadata: dict, partitioner: object, backend: str, in_pieces: bool
 ) -> LoweredProgram:
-    """Lower to one subgraph of the backend that ``partitioner`` speaks for; see :func:`lower_to_xnnpack`."""
+    """Lower to subgraphs of the backend that ``partitioner`` speaks for; see :func:`lower_to_xnnpack`."""
     text = json.dumps(metadata, sort_keys=True, ensure_ascii=False).encode()
     edge: EdgeProgramManager = to_edge_transform_and_lower(
         exported,
@@ -95,16 +82,17 @@ def lower(
         constant_methods={METADATA_METHOD: torch.frombuffer(bytearray(text), dtype=torch.uint8)},
     )
     info = get_delegation_info(edge.exported_program().graph_module)
-    outside = {
-        name: counts.non_delegated
-        for name, counts in info.delegation_by_operator.items()
-        if counts.non_delegated and name not in outside_allowed
-    }
-    if info.num_delegated_subgraphs != 1 or outside:
-        listing = ", ".join(f"{name} ×{count}" for name, count in sorted(outside.items())) or "none"
+    outside = tuple(
+        f"{name} ×{counts.non_delegated}"
+        for name, counts in sorted(info.delegation_by_operator.items())
+        if counts.non_delegated and name not in _PLUMBING
+    )
+    whole = info.num_delegated_subgraphs == 1 and not outside
+    if not whole and not (in_pieces and info.num_delegated_subgraphs):
+        listing = ", ".join(outside) or "none"
         raise DelegationError(
             f"{backend} took the graph in {info.num_delegated_subgraphs} subgraphs; one that holds every "
-            f"operator is allowed. Left outside: {listing}. Rewrite these operators in the student, or keep "
+            f"operator is allowed. Left outside: {listing}. Rewrite these operators in the network, or keep "
             "what surrounds them in the type that the backend runs. A to_dim_order_copy is a cast: an "
             "integer literal in float arithmetic (x * 2, or the 0 that sum() starts from) becomes one, 2.0 "
             "does not"
@@ -115,5 +103,6 @@ def lower(
             subgraphs=info.num_delegated_subgraphs,
             delegated=info.num_delegated_nodes,
             non_delegated=info.num_non_delegated_nodes,
+            outside=outside,
         ),
     )

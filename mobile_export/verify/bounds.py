@@ -1,14 +1,12 @@
-"""What each rung of the ladder allows, and why.
+"""What each parity check allows, and why. The constants, each with its reason, are ``pocketiqa.promises``.
 
 Three kinds of difference exist, and each has its own scale:
 
 - **one graph, the same numbers, another order of summation**: float32's last digits, ``SAME_GRAPH``;
 - **one int8 graph in another implementation**: a value on a rounding border falls to the other side. The scale is
   the *output step*: how far an output moves when every channel mean that the heads read is off by one int8 step, each
-  independently. Two sound implementations may each be off by one, so they stay within two such steps on every photo,
-  and within half a step on average;
-- **another precision**: what float16 may cost is a hundredth of the scores' own deviation, what int8 may cost is the
-  product's promise (``pocketiqa.promises.ANY_NETWORK``).
+  independently;
+- **another precision**: float16 costs a share of the scores' own deviation, int8 what the bundle promises.
 """
 
 from __future__ import annotations
@@ -19,7 +17,9 @@ from functools import partial
 
 import numpy as np
 import torch
-from pocketiqa.promises import ANY_NETWORK
+from pocketiqa import promises
+from pocketiqa.parity import compare
+from pocketiqa.promises import Promise
 
 # By name: torch registers these operators only when something quantizes.
 _QUANTIZE = "quantize_per_tensor"
@@ -27,60 +27,92 @@ _DEQUANTIZE = "dequantize_per_tensor"
 # Photos that the output step is averaged over; it varies little.
 _PHOTOS_FOR_STEP = 4
 
-# The apps' resampling in floating point against Pillow's in fixed point: a sum on a rounding border may fall to the
-# other side, once in each of two passes. In levels of 1/255.
-INPUT_LEVELS = 1.01
-# Rounding a weight to float16 changes it by 2**-12; where the smallest weights of a layer are subnormal, by 0.12 %.
-WEIGHTS = 2e-3
-# A layer on its reference's own input: float16 costs up to 0.1 %. In int8 a scale that is rounded to float16 carries
-# some values over a rounding border, up to 0.5 %. A zero point that is off by one moves every value by a step, which
-# is 2 % and more; a weight tensor that is off by 1 % shows as 1 %.
-LAYER_FLOAT16 = 3e-3
-LAYER_INT8 = 1.2e-2
-
 
 @dataclass(frozen=True)
 class Bound:
-    """The most that two steps may differ by; what is None is not judged.
+    """The most that two steps may differ by, for inputs of every kind; what is None is not judged.
 
     Attributes:
         max_abs: of any output of any input.
         mean_abs: of the score, mean over inputs.
-        srcc: least rank correlation of the score.
-        on_noise: whether random noise is judged as well; only one graph's two forms promise anything there.
     """
 
     max_abs: float | None = None
     mean_abs: float | None = None
-    srcc: float | None = None
-    on_noise: bool = True
+    on_noise = True
 
-    def holds(self, max_abs: float, mean_abs: float, srcc: float) -> bool:
-        """NaN holds nothing."""
-        return (
-            (self.max_abs is None or max_abs <= self.max_abs)
-            and (self.mean_abs is None or mean_abs <= self.mean_abs)
-            and (self.srcc is None or srcc >= self.srcc)
-        )
+    def broken(self, reference: np.ndarray, candidate: np.ndarray) -> list[str]:
+        """One line for each bound that is not kept, by finite outputs n×(1 + attributes) of the two steps."""
+        gap = np.abs(candidate - reference)
+        found = {"max |Δ|": (gap.max(), self.max_abs), "mean |Δ|": (gap[:, 0].mean(), self.mean_abs)}
+        return [
+            f"{label} {value:.2g} is over {bound:.2g}"
+            for label, (value, bound) in found.items()
+            if bound is not None and not value <= bound
+        ]
 
     def __str__(self) -> str:
-        parts = {"max |Δ| ≤": self.max_abs, "mean |Δ| ≤": self.mean_abs, "SRCC ≥": self.srcc}
+        parts = {"max |Δ| ≤": self.max_abs, "mean |Δ| ≤": self.mean_abs}
         return ", ".join(f"{words} {value:.2g}" for words, value in parts.items() if value is not None)
 
 
-SAME_GRAPH = Bound(max_abs=1e-4)
-QUANTIZATION = Bound(mean_abs=ANY_NETWORK.mean_abs, srcc=ANY_NETWORK.srcc, on_noise=False)
+@dataclass(frozen=True)
+class Promised:
+    """What int8 keeps of the float scores; random noise is shown and not judged, because nothing is promised there."""
+
+    promise: Promise
+    on_noise = False
+
+    def broken(self, reference: np.ndarray, candidate: np.ndarray) -> list[str]:
+        """As :meth:`Bound.broken`, of the scores."""
+        return compare(reference[:, 0], candidate[:, 0]).broken(self.promise)
+
+    def __str__(self) -> str:
+        """Its first bounds; the manifest and the model card have them all."""
+        shown = Promise(srcc=self.promise.srcc, mean_abs=self.promise.mean_abs)
+        return f"the promise: {shown}" + (", …" if shown != self.promise else "")
 
 
-def same_int8_graph(step: float) -> Bound:
-    """For another implementation of an int8 graph whose output step is ``step``."""
-    return Bound(max_abs=2 * step, mean_abs=step / 2)
+SAME_GRAPH = Bound(max_abs=promises.SAME_GRAPH)
 
 
-def half_precision(reference_scores: np.ndarray) -> Bound:
-    """For a float16 program, from the n scores of the float one: the mean within a hundredth of their deviation."""
-    mean = 1e-2 * float(np.std(reference_scores))
-    return Bound(max_abs=10 * mean, mean_abs=mean)
+@dataclass(frozen=True)
+class Scales:
+    """What a build's bounds are measured in.
+
+    Attributes:
+        deviation: standard deviation of the float scores of the golden photos.
+        output_step: of the int8 graph; None where no int8 is built.
+        promise: what int8 keeps of float.
+    """
+
+    deviation: float
+    output_step: float | None
+    promise: Promise
+
+
+def same_graph(scales: Scales) -> Bound:
+    """For another implementation of a float graph."""
+    return SAME_GRAPH
+
+
+def same_int8_graph(scales: Scales) -> Bound:
+    """For another implementation of an int8 graph."""
+    step = scales.output_step
+    return Bound(max_abs=promises.INT8_STEPS_MAX * step, mean_abs=promises.INT8_STEPS_MEAN * step)
+
+
+def half_precision(scales: Scales) -> Bound:
+    """For a float16 program of a float graph."""
+    deviation = scales.deviation
+    return Bound(
+        max_abs=promises.HALF_PRECISION_MAX * deviation, mean_abs=promises.HALF_PRECISION_MEAN * deviation
+    )
+
+
+def promised(scales: Scales) -> Promised:
+    """For int8 against float."""
+    return Promised(scales.promise)
 
 
 def output_step(converted: torch.fx.GraphModule, inputs: Sequence[np.ndarray]) -> float:

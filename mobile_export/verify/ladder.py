@@ -1,28 +1,31 @@
-"""The parity ladder: from the eager float student to every artifact, one comparison a rung.
+"""The parity ladder: from the eager float network to every artifact, one parity check after another.
 
-A rung compares the outputs of two neighbouring steps on the same inputs, so the first broken rung names the step that
-broke, and the ladder stops there. Outputs are the score and the six attributes. Real photos and random noise are two
+A check compares the outputs of two neighbouring steps on the same inputs, so the first broken check names the step
+that broke, and the ladder stops there. Outputs are the score and the attributes. Real photos and random noise are two
 sets with a row each: noise drives activations where no photo does, and a bound that holds on photos may be chance.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
 from pocketiqa.parity import srcc
+from pocketiqa.promises import LEAST_PHOTOS
+from tabulate import tabulate
 
-from mobile_export.verify.bounds import Bound
+from mobile_export.lower.request import Run
+from mobile_export.verify.bounds import Bound, Promised
 
-Outputs = np.ndarray  # float64 n×7, one row an input
-Run = Callable[[np.ndarray], np.ndarray]
+Outputs = np.ndarray  # float64 n×(1 + attributes), one row an input
 PHOTOS, NOISE = "photos", "noise"
-_FEWEST_FOR_SRCC = 24
+NOT_PROMISED, NOT_EXECUTED = "not promised", "not executed here"
+_COLUMNS = ("reference", "candidate", "on", "n", "max |Δ|", "mean |Δ|", "SRCC", "bound", "verdict")
 
 
 @dataclass(frozen=True)
-class Rung:
+class ParityCheck:
     """One comparison.
 
     Attributes:
@@ -30,44 +33,59 @@ class Rung:
         inputs: what was compared: ``photos``, ``noise``, ``weights``, ``layers``, ``pixel levels`` or ``bundled
             cases``.
         n: how many of them.
-        max_abs, mean_abs: over all seven outputs, and of the score; for weights and layers relative errors.
-        srcc: rank correlation of the score; None where there is none, or fewer than 24 inputs.
+        max_abs, mean_abs: over all outputs, and of the score; for weights and layers relative errors. None where
+            nothing was compared.
+        srcc: rank correlation of the score; None where there is none, or fewer than ``LEAST_PHOTOS`` inputs.
         bound: in words.
-        holds: whether the candidate keeps it.
-        worst: the input, weight or layer with the largest difference.
+        holds: whether the candidate keeps it; None where it could not be executed.
+        worst: the input, weight or layer with the largest difference; why nothing was compared.
     """
 
     reference: str
     candidate: str
     inputs: str
     n: int
-    max_abs: float
-    mean_abs: float
+    max_abs: float | None
+    mean_abs: float | None
     srcc: float | None
     bound: str
-    holds: bool
+    holds: bool | None
     worst: str = ""
+
+    @property
+    def verdict(self) -> str:
+        """``holds``, ``BROKEN``, ``shown`` where nothing is promised, ``not run`` where nothing was executed."""
+        if self.holds is None:
+            return "not run"
+        return "BROKEN" if not self.holds else "shown" if self.bound == NOT_PROMISED else "holds"
 
     def to_dict(self) -> dict[str, object]:
         """JSON-ready."""
         return asdict(self)
 
     def __str__(self) -> str:
+        if self.max_abs is None:
+            return f"{self.reference} ↔ {self.candidate}: {self.bound}"
         worst = f" at {self.worst}" if self.worst else ""
-        return f"{self.reference} ↔ {self.candidate} on {self.inputs}: max {self.max_abs:.2g}{worst}, {self.bound}"
+        ranked = "" if self.srcc is None else f", SRCC {self.srcc:.4f}"
+        found = f"max {self.max_abs:.2g}{worst}, mean {self.mean_abs:.2g}{ranked}"
+        return f"{self.reference} ↔ {self.candidate} on {self.inputs}: {found}; allowed: {self.bound}"
 
 
-class BrokenRung(Exception):
-    """The first rung that does not hold, last of ``rungs``; nothing after it was compared."""
+class BrokenParityCheck(Exception):
+    """The first check that does not hold, last of ``checks``; nothing after it was compared. ``advice`` follows it in
+    the message."""
 
-    def __init__(self, rungs: Sequence[Rung]) -> None:
-        self.rungs = list(rungs)
-        self.rung = self.rungs[-1]
-        super().__init__(f"broken: {self.rung}")
+    exit_status = 1
+
+    def __init__(self, checks: Sequence[ParityCheck], advice: str = "") -> None:
+        self.checks = list(checks)
+        self.check = self.checks[-1]
+        super().__init__(f"broken: {self.check}{advice}")
 
 
-class Ladder:
-    """Outputs of each step on the same inputs, and the rungs between them.
+class ParityLadder:
+    """Outputs of each step on the same inputs, and the checks between them.
 
     Args:
         photos: input tensors of real photos.
@@ -82,19 +100,19 @@ class Ladder:
         self.names = list(names) or [f"photo {number}" for number in range(len(photos))]
         self.outputs: dict[str, Outputs] = {}
         self.noise_outputs: dict[str, Outputs] = {}
-        self.rungs: list[Rung] = []
+        self.checks: list[ParityCheck] = []
 
     def step(self, name: str, run: Run) -> Outputs:
-        """Run one step on every input; ``run`` gives the seven outputs for one."""
+        """Run one step on every input; ``run`` gives the quality vector of one."""
         self.outputs[name] = _outputs(run, self.photos)
         self.noise_outputs[name] = _outputs(run, self.noise)
         return self.outputs[name]
 
-    def rung(self, reference: str, candidate: str, bound: Bound) -> None:
+    def check(self, reference: str, candidate: str, bound: Bound | Promised) -> None:
         """Compare two steps that were run.
 
         Raises:
-            BrokenRung: the bound is not kept; the rung is in ``rungs`` all the same.
+            BrokenParityCheck: the bound is not kept; the check is in ``checks`` all the same.
         """
         self.add(_compare(reference, candidate, PHOTOS, self.outputs, bound, self.names))
         if len(self.noise):
@@ -102,15 +120,25 @@ class Ladder:
             judged = bound if bound.on_noise else Bound()
             self.add(_compare(reference, candidate, NOISE, self.noise_outputs, judged, names))
 
-    def add(self, rung: Rung) -> None:
-        """Take a rung that was compared elsewhere.
+    def add(self, check: ParityCheck) -> None:
+        """Take a check that was made elsewhere.
 
         Raises:
-            BrokenRung: it does not hold.
+            BrokenParityCheck: it does not hold.
         """
-        self.rungs.append(rung)
-        if not rung.holds:
-            raise BrokenRung(self.rungs)
+        self.checks.append(check)
+        if check.holds is False:
+            raise BrokenParityCheck(self.checks)
+
+
+def not_executed(reference: str, candidate: str, why: str) -> ParityCheck:
+    """The row of an artifact that was built and cannot be executed here."""
+    return ParityCheck(reference, candidate, PHOTOS, 0, None, None, None, f"{NOT_EXECUTED}: {why}", None)
+
+
+def refused(reference: str, candidate: str, error: Exception) -> ParityCheck:
+    """The row of an artifact that its runtime does not run."""
+    return ParityCheck(reference, candidate, PHOTOS, 0, None, None, None, f"its runtime refuses it: {error}", False)
 
 
 def _outputs(run: Run, inputs: Sequence[np.ndarray]) -> Outputs:
@@ -118,40 +146,45 @@ def _outputs(run: Run, inputs: Sequence[np.ndarray]) -> Outputs:
 
 
 def _compare(
-    reference: str, candidate: str, inputs: str, outputs: dict[str, Outputs], bound: Bound, names: Sequence[str]
-) -> Rung:
+    reference: str,
+    candidate: str,
+    inputs: str,
+    outputs: dict[str, Outputs],
+    bound: Bound | Promised,
+    names: Sequence[str],
+) -> ParityCheck:
     before, after = outputs[reference], outputs[candidate]
     gap = np.abs(after - before)
-    if not np.isfinite(after).all():
+    finite = bool(np.isfinite(gap).all())
+    if not finite:
         gap = np.full_like(gap, np.inf)
-    max_abs, mean_abs = float(gap.max()), float(gap[:, 0].mean())
-    ranked = srcc(before[:, 0], after[:, 0]) if len(before) >= _FEWEST_FOR_SRCC and np.isfinite(max_abs) else None
-    return Rung(
+    ranked = srcc(before[:, 0], after[:, 0]) if finite and len(before) >= LEAST_PHOTOS else None
+    return ParityCheck(
         reference=reference,
         candidate=candidate,
         inputs=inputs,
         n=len(before),
-        max_abs=max_abs,
-        mean_abs=mean_abs,
+        max_abs=float(gap.max()),
+        mean_abs=float(gap[:, 0].mean()),
         srcc=ranked,
-        bound=str(bound) or "not promised",
-        holds=bool(np.isfinite(max_abs)) and bound.holds(max_abs, mean_abs, 1.0 if ranked is None else ranked),
+        bound=str(bound) or NOT_PROMISED,
+        holds=finite and not bound.broken(before, after),
         worst=names[int(gap.max(axis=1).argmax())],
     )
 
 
-def table(rungs: Sequence[Rung]) -> str:
-    """The ladder as aligned text, one rung a row."""
-    rows = [("reference", "candidate", "on", "n", "max |Δ|", "mean |Δ|", "SRCC", "bound", "verdict")]
-    rows += [
-        (r.reference, r.candidate, r.inputs, str(r.n), f"{r.max_abs:.1e}", f"{r.mean_abs:.1e}",
-         "" if r.srcc is None else f"{r.srcc:.4f}", r.bound, verdict(r))
-        for r in rungs
+def table(checks: Sequence[ParityCheck], style: str = "plain") -> str:
+    """The checks as a table of ``tabulate``'s styles, one a row."""
+    rows = [
+        (c.reference, c.candidate, c.inputs, c.n, _short(c.max_abs), _short(c.mean_abs),
+         "" if c.srcc is None else f"{c.srcc:.4f}", c.bound, c.verdict)
+        for c in checks
     ]  # fmt: skip
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows)
+    headers = _COLUMNS
+    if style == "github":  # whose cells end at a bar
+        headers, *rows = ([str(cell).replace("|", "\\|") for cell in row] for row in (_COLUMNS, *rows))
+    return tabulate(rows, headers, tablefmt=style, disable_numparse=True)
 
 
-def verdict(rung: Rung) -> str:
-    """``holds``, ``BROKEN``, or ``shown`` where nothing is promised."""
-    return "BROKEN" if not rung.holds else "shown" if rung.bound == "not promised" else "holds"
+def _short(value: float | None) -> str:
+    return "" if value is None else f"{value:.1e}"

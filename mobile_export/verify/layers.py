@@ -19,6 +19,7 @@ import numpy as np
 import torch
 
 from mobile_export.verify.mil_reference import MilProgram
+from quantize.graph import module_of
 
 _PRODUCTS = {torch.ops.aten.conv2d.default, torch.ops.aten.convolution.default, torch.ops.aten.linear.default}
 _NORMALIZATION = torch.ops.aten.batch_norm.default
@@ -36,7 +37,7 @@ class LayerMismatch(ValueError):
 
 
 @dataclass(frozen=True)
-class Layer:
+class GraphLayer:
     """One layer of a torch graph.
 
     Attributes:
@@ -83,7 +84,7 @@ class _Recorder(torch.fx.Interpreter):
         return value
 
 
-def torch_layers(graph: torch.fx.GraphModule, views: np.ndarray) -> list[Layer]:
+def torch_layers(graph: torch.fx.GraphModule, views: np.ndarray) -> list[GraphLayer]:
     """The layers of an exported, a prepared or a converted graph, on one input."""
     chains = torch_chains(graph)
     recorder = _Recorder(graph, {chain[-1] for chain in chains})
@@ -96,7 +97,7 @@ def torch_layers(graph: torch.fx.GraphModule, views: np.ndarray) -> list[Layer]:
             _, gamma, _, _, variance, _, _, epsilon, *_ = recorder.arguments[chain[1]]
             factor = gamma.detach().double() / torch.sqrt(variance.double() + epsilon)
             weight = weight * factor.reshape(-1, *[1] * (weight.ndim - 1))
-        layers.append(Layer(module_of(chain[0]), weight.numpy(), recorder.values[chain[-1]]))
+        layers.append(GraphLayer(layer_name(chain[0]), weight.numpy(), recorder.values[chain[-1]]))
     return layers
 
 
@@ -130,7 +131,7 @@ def mil_chains(program: MilProgram) -> list[list[str]]:
     return chains
 
 
-def weight_gaps(program: MilProgram, reference: list[Layer]) -> list[Gap]:
+def weight_gaps(program: MilProgram, reference: list[GraphLayer]) -> list[Gap]:
     """Largest relative difference of each layer's weights, package against graph.
 
     Raises:
@@ -149,7 +150,7 @@ def weight_gaps(program: MilProgram, reference: list[Layer]) -> list[Gap]:
     return gaps
 
 
-def output_gaps(program: MilProgram, reference: list[Layer], views: np.ndarray, precision: str) -> Iterator[Gap]:
+def output_gaps(program: MilProgram, reference: list[GraphLayer], views: np.ndarray, precision: str) -> Iterator[Gap]:
     """Each layer of a package but the last few values, computed on the reference's outputs of the layers before it.
 
     Raises:
@@ -177,7 +178,7 @@ def first_outside(gaps: list[Gap], bound: float) -> Gap | None:
     return next((found for found in gaps if found.error > bound), None)
 
 
-def _matched(chains: list[list[str]], reference: list[Layer]) -> list[list[str]]:
+def _matched(chains: list[list[str]], reference: list[GraphLayer]) -> list[list[str]]:
     if len(chains) != len(reference):
         raise LayerMismatch(f"the program has {len(chains)} convolutions and linear layers, its graph {len(reference)}")
     return chains
@@ -187,10 +188,9 @@ def _is_chained(node: torch.fx.Node) -> bool:
     return node.op == "call_function" and node.target.__name__.split(".")[0] in _CHAINED
 
 
-def module_of(node: torch.fx.Node) -> str:
-    """Dotted name of the module that a node came from, or the node's own."""
-    stack = list(node.meta.get("nn_module_stack", {}).values())
-    return (stack[-1][0] if stack else "") or node.name
+def layer_name(product: torch.fx.Node) -> str:
+    """Dotted name of the module that a convolution or linear product came from, or the graph's own name of it."""
+    return module_of(product) or product.name
 
 
 def _range(values: np.ndarray) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""Artifacts of the small student, made once for all test files of this room."""
+"""One bundle of the small student, built once with every artifact, and what the files of this room take from it."""
 
 from __future__ import annotations
 
@@ -7,27 +7,46 @@ from pathlib import Path
 import pytest
 import small_student
 
-from mobile_export.lower.coreml import convert_fp16, convert_w8a8
-from mobile_export.lower.executorch import LoweredProgram, lower_to_xnnpack
+from mobile_export.artifacts import ARTIFACTS
+from mobile_export.bundle.golden import golden_photos
+from mobile_export.commands.build import BuildResult, Config, build
+
+SHOWN = ("coffee", "flower", "rocket")  # the photographs that the report and the golden inputs need
 
 
 @pytest.fixture(scope="session")
-def fp16(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def small_config(tmp_path_factory: pytest.TempPathFactory) -> Config:
+    """The small student's files, and a folder to build into; nothing is built yet."""
+    folder = tmp_path_factory.mktemp("small")
+    weights, int8 = small_student.write_files(folder)
+    return Config(network=small_student.NETWORK, weights=weights, int8=int8, out=folder / "bundle")
+
+
+def shown_photos() -> list[Path]:
+    return [photo for photo in golden_photos() if photo.name.startswith(SHOWN)]
+
+
+@pytest.fixture(scope="session")
+def built(small_config: Config) -> BuildResult:
+    """The small student's bundle with every artifact, judged on three photographs' copies and one input of noise."""
+    return build(small_config, shown_photos(), noise_inputs=1)
+
+
+@pytest.fixture(scope="session")
+def fp16(built: BuildResult) -> Path:
     """The small student as float16 package."""
     pytest.importorskip("coremltools")
-    path = tmp_path_factory.mktemp("fp16") / "student.mlpackage"
-    return convert_fp16(small_student.exported_float(), small_student.METADATA, path)
+    return built.out / ARTIFACTS["coreml_fp16"].path
 
 
 @pytest.fixture(scope="session")
-def w8a8(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def w8a8(built: BuildResult) -> Path:
     """The small student as W8A8 package."""
     pytest.importorskip("coremltools")
-    path = tmp_path_factory.mktemp("w8a8") / "student.mlpackage"
-    return convert_w8a8(small_student.exported_int8(), small_student.METADATA, path)
+    return built.out / ARTIFACTS["coreml_w8a8"].path
 
 
 @pytest.fixture(scope="session")
-def int8() -> LoweredProgram:
-    """The small student's int8 graph, lowered to XNNPACK."""
-    return lower_to_xnnpack(small_student.exported_int8(), small_student.METADATA)
+def int8(built: BuildResult) -> Path:
+    """The small student's int8 program for XNNPACK."""
+    return built.out / ARTIFACTS["int8"].path

@@ -1,147 +1,184 @@
-"""The whole line on the shipped student: what a bundle holds, and that broken input never replaces a good one."""
+"""The whole line: what a bundle holds, and that broken input never replaces a good one."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from collections.abc import Iterator
+import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pytest
+import small_student
+import torch
+from conftest import shown_photos
 from pocketiqa.bundle import DEFAULT_BUNDLE, Bundle
 from pocketiqa.check_input import check_input, read_tensor
+from pocketiqa.errors import BundleError
+from pocketiqa.files import sha256_of
 from pocketiqa.scorer import Scorer
 
-from distill.networks.student import ATTRIBUTES, SHIPPED_STUDENT
-from mobile_export import build as building
-from mobile_export.build import BuildConfig, BuildResult, broken_folder, build
-from mobile_export.bundle.embed import embed
-from mobile_export.bundle.golden import golden_photos
-from mobile_export.verify.ladder import BrokenRung, Ladder
+from distill.contract import ContractError
+from mobile_export import artifacts
+from mobile_export.artifacts import ARTIFACTS, COREML_FP16, XNNPACK_INT8, chosen
+from mobile_export.commands import build as building
+from mobile_export.commands.build import BuildResult, Config, broken_folder, build, check_operators
+from mobile_export.commands.embed import embed
+from mobile_export.lower.request import Run
+from mobile_export.verify import package_checks
+from mobile_export.verify.ladder import BrokenParityCheck
+from mobile_export.verify.mil_reference import MilProgram, UnknownOperator
 
-SHOWN = ("coffee", "flower", "rocket")  # the photographs that the report and the golden inputs need
-# Each of these is verified on the small student, by the same functions; a build of everything takes minutes.
-ELSEWHERE = ("fp16", "vulkan", "coreml_fp16", "coreml_w8a8", "coreml_int8_weights", "coreml_palettized", "coreml_pte")
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, BuildResult]]:
-    """The one build of the suite, judged on three photographs' copies and one input of noise."""
-    out = tmp_path_factory.mktemp("dist") / "bundle"
-    with pytest.MonkeyPatch.context() as patch:
-        shown = [photo for photo in golden_photos() if photo.name.startswith(SHOWN)]
-        patch.setattr(building, "golden_photos", lambda: shown)
-        patch.setattr(building, "_NOISE", 1)
-        yield out, build(BuildConfig(out=out, skip=ELSEWHERE))
+COREML = tuple(name for name in ARTIFACTS if name.startswith("coreml"))
 
 
-@pytest.mark.slow
-def test_every_rung_holds_on_photos_and_on_noise(built: tuple[Path, BuildResult]) -> None:
-    _, result = built
-    assert all(rung.holds for rung in result.rungs)
-    verified = {(rung.candidate, rung.inputs) for rung in result.rungs}
-    assert {(step, on) for step in ("fp32 .pte", "int8 .pte") for on in ("photos", "noise")} <= verified
+def test_every_artifact_is_built_and_every_check_holds_on_photos_and_on_noise(built: BuildResult) -> None:
+    assert set(built.sizes) == {name for name, artifact in ARTIFACTS.items() if artifact.is_variant}
+    assert all(check.holds for check in built.checks)
+    verified = {(check.candidate, check.inputs) for check in built.checks}
+    outputs = {(artifact.step, on) for artifact in ARTIFACTS.values() if artifact.open for on in ("photos", "noise")}
+    assert outputs <= verified
     assert ("int8 .bpte", "bundled cases") in verified
+    assert {(ARTIFACTS[name].step, on) for name in COREML[:2] for on in ("weights", "layers")} <= verified
 
 
-@pytest.mark.slow
-def test_each_program_is_one_delegated_subgraph_and_int8_is_small(built: tuple[Path, BuildResult]) -> None:
-    _, result = built
-    artifacts = {name: (size, subgraphs) for name, size, subgraphs in result.artifacts}
-    assert artifacts["int8"][1] == artifacts["fp32"][1] == 1
-    assert artifacts["int8"][0] <= 5_000_000 < artifacts["fp32"][0]
+def test_each_program_is_one_delegated_subgraph_and_int8_is_small(built: BuildResult) -> None:
+    assert built.sizes["int8"][1] == built.sizes["fp32"][1] == 1
+    assert built.sizes["int8"][0] < built.sizes["fp32"][0]
 
 
-@pytest.mark.slow
-def test_what_was_left_out_is_said_in_words(built: tuple[Path, BuildResult]) -> None:
-    out, result = built
-    for variant in ELSEWHERE:
-        assert any(note.startswith(f"{variant} was left out") for note in result.notes), variant
-    assert any("No device took part" in note for note in Bundle.open(out).manifest.notes)
-    assert "vulkan was left out" in (out / "report.html").read_text()
+def test_int8_is_held_to_the_bundles_promise_in_both_places(built: BuildResult) -> None:
+    promise = Bundle.open(built.out).manifest.promise
+    held = [check.candidate for check in built.checks if f"SRCC ≥ {promise.srcc:g}" in check.bound]
+    assert held == ["prepared", "int8 .pte"]
 
 
-@pytest.mark.slow
-def test_the_sdk_opens_the_bundle_and_finds_every_file_as_promised(built: tuple[Path, BuildResult]) -> None:
-    out, _ = built
-    bundle = Bundle.open(out)
+def test_the_sdk_opens_the_bundle_and_finds_every_file_as_promised(built: BuildResult) -> None:
+    bundle = Bundle.open(built.out)
     assert bundle.problems() == []
-    assert set(bundle.manifest.variants) == {"fp32", "int8"}
-    assert bundle.manifest.attribute_names == ATTRIBUTES
+    assert bundle.manifest.name == "small"
+    assert bundle.manifest.attribute_names == small_student.SmallStudent.attributes
+    assert bundle.manifest.outputs["map"]["shape"] == list(small_student.SmallStudent.map_shape)
     extras = {"report.html", "xnnpack/student_int8.bpte", "integration/PocketIqa.kt", "inputs/wall.npy"}
     assert extras <= set(bundle.manifest.files)
     photo = next(iter(bundle.golden))
-    result = Scorer(out)(out / photo)
+    result = Scorer(built.out)(built.out / photo)
     assert result.score == pytest.approx(bundle.golden[photo]["int8"][0], abs=1e-5)
 
 
-@pytest.mark.slow
-def test_a_golden_tensor_is_right_but_for_its_type(built: tuple[Path, BuildResult]) -> None:
-    bundle = Bundle.open(built[0])
+def test_a_golden_tensor_is_right_but_for_its_type(built: BuildResult) -> None:
+    bundle = Bundle.open(built.out)
     tensor = read_tensor(bundle.root / "inputs/wall.npy", bundle.manifest.input)
     assert check_input(bundle, (tensor / 255).astype(np.float32)).mistakes == []
     assert "uint8, where float32 belongs" in str(check_input(bundle, tensor, bundle.root / "inputs/wall.jpg"))
 
 
-@pytest.mark.slow
-def test_the_report_needs_no_other_file(built: tuple[Path, BuildResult]) -> None:
-    page = (built[0] / "report.html").read_text()
+def test_the_report_needs_no_other_file(built: BuildResult) -> None:
+    page = (built.out / "report.html").read_text()
     for outside in ("http://", "https://", "<script", "<link", 'src="/', "url("):
         assert outside not in page.replace("http://www.w3.org", ""), outside
     assert page.count("data:image") >= 8 and "Bland–Altman" in page and "fp32 .pte" in page
 
 
-@pytest.mark.slow
-def test_the_embedded_program_is_what_this_checkout_builds_byte_by_byte(
-    built: tuple[Path, BuildResult], tmp_path: Path
+def test_the_pages_name_every_artifact_and_say_that_no_device_took_part(built: BuildResult) -> None:
+    for page in ("report.html", "README.md"):
+        text = (built.out / page).read_text()
+        assert all(artifact.step in text for artifact in ARTIFACTS.values()), page
+        assert "No device took part" in text
+
+
+def test_what_was_left_out_is_said_in_words() -> None:
+    found, notes = chosen(skip=("int8", "coreml_pte"))
+    assert [artifact.name for artifact in found] == ["fp32", "coreml_fp16", "coreml_w8a8"]
+    assert notes == [
+        "int8 was left out on request (--skip).",
+        "bpte was left out: it needs int8.",
+        "coreml_pte was left out on request (--skip).",
+    ]
+
+
+def test_a_platform_without_coremltools_builds_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(artifacts.importlib.util, "find_spec", lambda name: None)
+    found, notes = chosen(skip=())
+    assert [artifact.name for artifact in found] == ["fp32", "int8", "bpte"]
+    assert notes[0] == "coreml_fp16 was not built: coremltools does not exist for this platform."
+
+
+def test_an_operator_that_a_backend_lacks_ends_the_build_with_what_to_do() -> None:
+    class Polygamma(small_student.SmallStudent):
+        def forward(self, photo: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            quality, local = super().forward(photo)
+            return torch.special.polygamma(1, quality), local
+
+    exported = torch.export.export(Polygamma().eval(), (torch.rand(1, 3, 128, 160),))
+    with pytest.raises(ContractError, match=r"coreml_fp16 does not take .*polygamma.*--skip coreml_fp16"):
+        check_operators("mine", exported, [XNNPACK_INT8, COREML_FP16])
+
+
+def test_an_operator_that_only_the_interpreter_lacks_leaves_a_row_that_says_so(
+    small_config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fresh = Bundle.open(embed(built[0], tmp_path / "default"))
+    def read(path: Path) -> MilProgram:
+        raise UnknownOperator("cumsum", "total", str(path))
+
+    monkeypatch.setattr(package_checks.MilProgram, "read", read)
+    config = dataclasses.replace(small_config, out=tmp_path / "b", skip=("int8", "coreml_w8a8", "coreml_pte"))
+    result = build(config, shown_photos()[:2], noise_inputs=0)
+    row = result.checks[-1]
+    assert row.verdict == "not run" and "not executed here" in row.bound and "cumsum" in row.bound
+    assert any(note.startswith("coreml_fp16 was built and not executed here") for note in result.notes)
+    assert Bundle.open(result.out).has("coreml_fp16")
+    assert "not executed here" in (result.out / "README.md").read_text()
+
+
+def test_a_file_that_changes_while_the_bundle_is_built_ends_it(
+    small_config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def draw_and_damage(bundle: building.BundleWriter, *_: object) -> str:
+        with (bundle.root / XNNPACK_INT8.path).open("ab") as file:
+            file.write(b"0")
+        return "<html></html>"
+
+    monkeypatch.setattr(building, "draw_report", draw_and_damage)
+    config = dataclasses.replace(small_config, out=tmp_path / "b", skip=("bpte", *COREML))
+    with pytest.raises(BundleError, match=r"changed while .*student_int8\.pte"):
+        build(config, shown_photos()[:2], noise_inputs=0)
+    assert not config.out.exists()
+
+
+def test_a_broken_check_keeps_the_old_bundle_and_what_was_built_beside_it(
+    small_config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "bundle"
+    out.mkdir()
+    (out / "old").write_text("kept")
+
+    def open_and_feed_wrongly(path: Path) -> Run:
+        run = ARTIFACTS["fp32"].open(path)
+        return lambda views: run(1.0 - views)
+
+    damaged = dataclasses.replace(ARTIFACTS["fp32"], open=open_and_feed_wrongly)
+    monkeypatch.setattr(building, "chosen", lambda skip: ([damaged], []))
+    with pytest.raises(BrokenParityCheck, match=r"eager float ↔ fp32 \.pte.*diagnose --bundle \S+bundle\.broken"):
+        build(dataclasses.replace(small_config, out=out), shown_photos()[:2], noise_inputs=0)
+    assert [path.name for path in out.iterdir()] == ["old"]
+    assert sha256_of(broken_folder(out) / ARTIFACTS["fp32"].path)
+
+
+def test_the_embedded_bundles_ladder_held_on_24_photos_for_core_ml_too() -> None:
+    checks = Bundle.open().manifest.parity
+    assert all(check["holds"] for check in checks)
+    steps = " ".join(check["candidate"] for check in checks)
+    assert all(variant in steps for variant in ("fp32 .pte", "int8 .pte", "coreml_fp16", "coreml_w8a8"))
+    assert all(check["n"] >= 24 for check in checks if check.get("inputs", "photos") == "photos")
+
+
+@pytest.mark.slow
+def test_the_embedded_program_is_what_this_checkout_builds_byte_by_byte(tmp_path: Path) -> None:
+    config = Config(out=tmp_path / "bundle", skip=("bpte", *COREML, "report"))
+    result = build(config, shown_photos()[::4], noise_inputs=0)
+    assert result.sizes["int8"][0] <= 5_000_000 < result.sizes["fp32"][0]
+    fresh = Bundle.open(embed(result.out, tmp_path / "default"))
     committed = Bundle.open(DEFAULT_BUNDLE)
     assert fresh.problems() == committed.problems() == []
     assert fresh.manifest.files.items() <= committed.manifest.files.items()
     assert "xnnpack/student_int8.pte" in fresh.manifest.files
     assert sum(path.stat().st_size for path in DEFAULT_BUNDLE.rglob("*") if path.is_file()) < 5_000_000
-
-
-def test_the_embedded_bundles_ladder_held_on_24_photos_for_core_ml_too() -> None:
-    rungs = Bundle.open().manifest.parity
-    assert all(rung["holds"] for rung in rungs)
-    steps = " ".join(rung["candidate"] for rung in rungs)
-    assert all(variant in steps for variant in ("fp32 .pte", "int8 .pte", "coreml_fp16", "coreml_w8a8"))
-    assert all(rung["n"] >= 24 for rung in rungs if rung.get("inputs", "photos") == "photos")
-
-
-def test_a_broken_rung_keeps_the_old_bundle_and_what_was_built_beside_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Breaking:
-        def __init__(self, config: BuildConfig, root: Path, stage: object) -> None:
-            self.root = root
-
-        def run(self) -> None:
-            (self.root / "half").write_text("built")
-            ladder = Ladder([np.zeros(1)])
-            ladder.step("good", lambda _: np.zeros((1, 7)))
-            ladder.step("bad", lambda _: np.ones((1, 7)))
-            ladder.rung("good", "bad", building.SAME_GRAPH)
-
-    monkeypatch.setattr(building, "_Build", Breaking)
-    out = tmp_path / "bundle"
-    out.mkdir()
-    (out / "old").write_text("kept")
-    with pytest.raises(BrokenRung, match="good ↔ bad"):
-        build(BuildConfig(out=out))
-    assert (out / "old").read_text() == "kept" and not (out / "half").exists()
-    assert (broken_folder(out) / "half").read_text() == "built"
-
-
-def test_a_student_without_its_quantized_state_is_a_clear_error_and_leaves_the_old_bundle(tmp_path: Path) -> None:
-    out = tmp_path / "bundle"
-    out.mkdir()
-    (out / "old").write_text("kept")
-    command = [sys.executable, "-m", "mobile_export", "--out", str(out), "--int8", str(tmp_path / "none.safetensors")]
-    result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=SHIPPED_STUDENT.parents[2])
-    assert result.returncode == 2
-    assert "python -m quantize" in result.stderr and "Traceback" not in result.stderr
-    assert (out / "old").read_text() == "kept"

@@ -9,8 +9,9 @@ import torch
 from executorch.runtime import Runtime
 from torch import nn
 
+from mobile_export.commands.build import BuildResult
 from mobile_export.lower.coreml_pte import extract_package, lower_to_coreml_pte
-from mobile_export.lower.executorch import DelegationError, LoweredProgram, lower_half_to_xnnpack, lower_to_xnnpack
+from mobile_export.lower.executorch import DelegationError, LoweredProgram, lower_to_xnnpack
 from mobile_export.verify.mil_reference import MilProgram
 
 METADATA = {"name": "Prüfling", "input": {"height": 32, "width": 48}}
@@ -125,14 +126,15 @@ def test_a_program_for_another_backend_has_no_coreml_model(lowered: LoweredProgr
         extract_package(lowered.buffer, tmp_path)
 
 
-def test_float16_arithmetic_keeps_float32_borders_and_the_outputs(tmp_path: Path) -> None:
-    lowered = lower_half_to_xnnpack(TinyStudent().eval(), EXAMPLE, METADATA)
-    assert lowered.delegation.subgraphs == 1
-    outputs = loaded(lowered.buffer, tmp_path).load_method("forward").execute([EXAMPLE])
-    np.testing.assert_allclose(outputs[0].numpy(), TinyStudent().eval()(EXAMPLE)[0].detach().numpy(), atol=5e-3)
-
-
-def test_the_int8_graph_of_a_real_network_is_one_small_subgraph(int8: LoweredProgram) -> None:
-    assert int8.delegation.subgraphs == 1
+def test_the_int8_graph_of_a_real_network_is_one_small_subgraph(built: BuildResult) -> None:
+    size, subgraphs = built.sizes["int8"]
+    assert subgraphs == 1
     float_bytes = sum(p.numel() * 4 for p in small_student.small_student().parameters())
-    assert len(int8.buffer) < 0.6 * float_bytes
+    assert size < 0.6 * float_bytes
+
+
+def test_a_network_of_a_users_own_may_be_in_pieces_and_the_operators_outside_are_named(tmp_path: Path) -> None:
+    lowered = lower_to_xnnpack(exported(Sorting()), METADATA, in_pieces=True)
+    assert [name.partition(" ")[0] for name in lowered.delegation.outside] == ["aten_sort_default"]
+    outputs = loaded(lowered.buffer, tmp_path).load_method("forward").execute([EXAMPLE])
+    np.testing.assert_allclose(outputs[0].numpy(), Sorting().eval()(EXAMPLE)[0].detach().numpy(), atol=1e-5)

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import small_student
 import torch
+from pocketiqa import promises
 
 from mobile_export.verify import bounds
-from mobile_export.verify.diagnose import Diagnosis, diagnose_program
+from mobile_export.verify.diagnosis import Diagnosis, diagnose_program
 from mobile_export.verify.layers import Gap, LayerMismatch, gap, mil_chains, torch_chains, torch_layers, weight_gaps
 from mobile_export.verify.mil_reference import MilProgram
 
@@ -32,7 +33,7 @@ def test_a_layer_ends_behind_its_batchnorm_and_clamp_and_before_any_rounding() -
 
 def test_a_folded_batchnorm_is_in_the_weight(fp16: Path) -> None:
     gaps = weight_gaps(MilProgram.read(fp16), list(small_student.layers()))
-    assert max(found.error for found in gaps) < bounds.WEIGHTS
+    assert max(found.error for found in gaps) < promises.WEIGHTS
 
 
 def test_another_number_of_layers_is_said_and_not_compared(fp16: Path) -> None:
@@ -52,7 +53,7 @@ def test_a_diagnosis_marks_the_first_layer_outside_and_shows_both_ranges() -> No
 
 
 def test_a_lowered_graph_is_seen_at_every_layer() -> None:
-    diagnosis = diagnose_program("fp32", small_student.exported_float(), PHOTO)
+    (diagnosis,) = diagnose_program("fp32", Path(), small_student.exported_float(), PHOTO)
     assert len(diagnosis.gaps) == len(small_student.layers())
     assert diagnosis.first is None, str(diagnosis)
 

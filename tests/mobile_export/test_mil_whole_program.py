@@ -10,7 +10,6 @@ import torch
 from executorch.runtime import Runtime
 from scipy.stats import spearmanr
 
-from mobile_export.lower.executorch import LoweredProgram
 from mobile_export.verify.mil_reference import MilProgram
 
 ct = pytest.importorskip("coremltools")
@@ -60,12 +59,12 @@ def test_what_the_float16_package_loses_is_the_rounding_of_its_weights(tmp_path:
 
 @pytest.mark.parametrize("precision", ["float32", "float16"])
 def test_the_w8a8_package_is_as_close_to_its_graph_as_the_pte_is(
-    w8a8: Path, int8: LoweredProgram, precision: str
+    w8a8: Path, int8: Path, precision: str
 ) -> None:
     expected = graph_scores(small_student.exported_int8())
     found = package_scores(w8a8, precision)
 
-    program = Runtime.get().load_program(int8.buffer)
+    program = Runtime.get().load_program(int8)
     method = program.load_method("forward")
     pte = scores(lambda photo: method.execute([torch.from_numpy(photo)])[0].numpy().copy())
 

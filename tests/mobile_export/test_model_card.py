@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import small_student
+
+from distill.networks.student import Student
 from mobile_export.bundle.model_card import model_card
 
 PLAIN = {
@@ -14,7 +17,7 @@ PLAIN = {
 
 
 def card(training: dict[str, object]) -> str:
-    return model_card("lite0", "0.1.0", training, {}, [], [])
+    return model_card(Student(pretrained=False), "0.1.0", training, {}, [], [])
 
 
 def test_a_distilled_student_names_its_teacher_and_another_names_none() -> None:
@@ -33,3 +36,11 @@ def test_every_point_of_the_list_begins_a_line_of_its_own() -> None:
 
 def test_a_student_without_a_record_still_gets_a_card() -> None:
     assert "not recorded" in card({})
+
+
+def test_a_network_of_a_users_own_gets_no_claim_about_what_it_was_trained_on() -> None:
+    text = model_card(small_student.small_student(), "1", {}, {}, [], [])
+    for claim in ("BIQ2021", "lite0", "EfficientNet", "web photographs", "Apache", "degradations"):
+        assert claim not in text, claim
+    assert "- **Trained on**: not recorded." in text and text.startswith("# pocketiqa small 1")
+    assert text.rstrip().endswith("Licence of the weights and of this bundle: not recorded.")

@@ -11,7 +11,6 @@ import pytest
 import small_student
 from pocketiqa.runtime import load_program
 
-from mobile_export.lower.executorch import LoweredProgram
 from mobile_export.verify import torch_free
 from mobile_export.verify.torch_free import NoTorchFreeRuntime, find_python, run_torch_free
 
@@ -28,23 +27,21 @@ def test_without_any_the_message_says_how_to_make_one(monkeypatch: pytest.Monkey
         find_python()
 
 
-def test_an_interpreter_that_fails_is_an_error_with_its_last_words(int8: LoweredProgram, tmp_path: Path) -> None:
+def test_an_interpreter_that_fails_is_an_error_with_its_last_words(tmp_path: Path) -> None:
     program = tmp_path / "student.pte"
     program.write_bytes(b"no program")
     with pytest.raises(NoTorchFreeRuntime, match=r"student\.pte"):
         run_torch_free([sys.executable], program, [np.zeros((1, 3, 4, 4), np.float32)])
 
 
-def test_it_scores_as_the_official_runtime(int8: LoweredProgram, tmp_path: Path) -> None:
+def test_it_scores_as_the_official_runtime(int8: Path) -> None:
     named = os.environ.get("POCKETIQA_TORCH_FREE_PYTHON")
     try:
         python = find_python(Path(named) if named else None)
     except NoTorchFreeRuntime as error:
         pytest.skip(str(error))
-    program = tmp_path / "student.pte"
-    program.write_bytes(int8.buffer)
-    official = load_program(program, prefer="executorch")
+    official = load_program(int8, prefer="executorch")
     photos = small_student.photos()[:2]
-    found, name = run_torch_free(python, program, photos)
+    found, name = run_torch_free(python, int8, photos)
     assert name.startswith("executorch-numpy-runtime")
     np.testing.assert_allclose(found, np.concatenate([official.run(photo)[0] for photo in photos]), atol=1e-4)

@@ -11,6 +11,25 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from pocketiqa.runtime import load_program
+
+from mobile_export.lower.request import Request
+
+# One golden photo in seven of 24 sorted ones has each of the four treatments once.
+_BUNDLED_EVERY = 7
+
+
+def write_bpte(request: Request) -> None:
+    """Write the int8 ``.pte`` with some golden inputs, and the outputs that it gives for them."""
+    program = request.needed["int8"]
+    loaded = load_program(program.read_bytes(), prefer="executorch")
+    cases = [(views, loaded.run(views)) for views in bundled_cases(request.inputs)]
+    write_bundled_program(program, cases, request.path)
+
+
+def bundled_cases(rows: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
+    """Of the golden photos' inputs or outputs, those of the photos that are inside."""
+    return rows[::_BUNDLED_EVERY]
 
 
 def write_bundled_program(program: Path, cases: Sequence[tuple[np.ndarray, Sequence[np.ndarray]]], path: Path) -> None:

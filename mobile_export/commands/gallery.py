@@ -1,10 +1,11 @@
 """The README's picture: golden photos with what the embedded student says of them.
 
-    python -m mobile_export.bundle.gallery
+    python -m mobile_export gallery --out mobile_export/gallery.png
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib
@@ -12,13 +13,32 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from PIL import Image
+from pocketiqa.files import atomic_file
 from pocketiqa.scorer import Scorer
 
 from mobile_export.bundle.golden import FOLDER
 
-PICTURE = Path(__file__).parents[1] / "gallery.png"
 _ROWS = ("coffee", "flower", "chelsea")
 _TREATMENTS = ("clean", "blurred", "noisy", "compressed")
+
+
+@dataclass(frozen=True)
+class Config:
+    """Where the picture is written.
+
+    Attributes:
+        out: a PNG.
+    """
+
+    out: Path = Path("runs/gallery.png")
+
+
+def run(config: Config) -> int:
+    """Draw, and say where."""
+    config.out.parent.mkdir(parents=True, exist_ok=True)
+    draw_gallery(config.out)
+    print(f"wrote {config.out}")
+    return 0
 
 
 def draw_gallery(out: Path) -> None:
@@ -33,9 +53,5 @@ def draw_gallery(out: Path) -> None:
             axis.imshow(Image.open(photo))
             axis.set_axis_off()
             axis.set_title(f"{result.score:.2f}   {weakest} {result.attributes[weakest]:.2f}", fontsize=12)
-    figure.savefig(out, dpi=80)
-
-
-if __name__ == "__main__":
-    draw_gallery(PICTURE)
-    print(f"wrote {PICTURE.name}")
+    with atomic_file(out, "wb") as file:
+        figure.savefig(file, format="png", dpi=80)

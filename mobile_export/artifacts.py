@@ -1,0 +1,190 @@
+"""Every artifact that a bundle may hold: its file, what it is made from and how, what it is compared with and how near.
+
+``ARTIFACTS`` is the one list of them. The build, ``--skip``, the parity ladder, ``diagnose``, ``agreement``, the report
+and the model card read it. A new backend is a file in ``lower/`` and an entry here.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from mobile_export.graphs import FLOAT, INT8, PORTABLE, Graphs
+from mobile_export.lower.bundled_program import write_bpte
+from mobile_export.lower.coreml import unsupported_by_coreml, write_fp16, write_w8a8
+from mobile_export.lower.coreml_pte import write_coreml_pte
+from mobile_export.lower.executorch import open_program, write_xnnpack
+from mobile_export.lower.request import Delegation, Request, Run
+from mobile_export.verify import bounds
+from mobile_export.verify.bounds import Bound, Promised, Scales
+from mobile_export.verify.checks import (
+    Subject,
+    check_bundled_cases,
+    check_outputs,
+    check_outputs_in_both_runtimes,
+)
+from mobile_export.verify.diagnosis import Diagnosis, diagnose_package, diagnose_program
+from mobile_export.verify.package_checks import (
+    check_coreml_pte,
+    check_package,
+    open_coreml_pte,
+    open_package,
+    open_package_in_float32,
+)
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """One artifact.
+
+    Attributes:
+        name: what ``--skip``, ``diagnose`` and the manifest call it.
+        path: of its file or package inside the bundle; its folder names the runtime.
+        step: what parity checks call its outputs.
+        graph: what it is lowered from: ``FLOAT``, ``INT8`` or ``PORTABLE``.
+        lower: writes it.
+        check: verifies what was written.
+        compared: the other steps, None being its own graph's, that its outputs are compared with, and how near.
+        open: how it is executed; None where ``check`` alone does.
+        open_otherwise: further ways, by a word for each, that ``agreement`` shows.
+        diagnose: compares it with its graph layer by layer.
+        unsupported: operators of a graph that its backend does not take.
+        needs: names of the artifacts that it is made from or compared with.
+        module: the Python module that it takes, where that does not exist for every platform.
+        has_golden_scores: the manifest says what it scores on the golden photos.
+        is_variant: apps load it; the manifest lists it among the variants.
+    """
+
+    name: str
+    path: str
+    step: str
+    graph: str
+    lower: Callable[[Request], Delegation | None]
+    check: Callable[[Subject], None]
+    compared: tuple[tuple[str | None, Callable[[Scales], Bound | Promised]], ...]
+    open: Callable[[Path], Run] | None = None
+    open_otherwise: tuple[tuple[str, Callable[[Path], Run]], ...] = ()
+    diagnose: Callable[[str, Path, torch.export.ExportedProgram, np.ndarray], list[Diagnosis]] | None = None
+    unsupported: Callable[[torch.export.ExportedProgram], Sequence[str]] | None = None
+    needs: tuple[str, ...] = ()
+    module: str | None = None
+    has_golden_scores: bool = False
+    is_variant: bool = True
+
+    @property
+    def runtime(self) -> str:
+        """The folder of its path: ``xnnpack``, ``coreml``."""
+        return self.path.partition("/")[0]
+
+    @property
+    def is_float(self) -> bool:
+        """Whether it computes what the float network computes."""
+        return self.graph == FLOAT
+
+    def subject(self, path: Path, graphs: Graphs, scales: Scales, **given: object) -> Subject:
+        """What ``check`` takes; ``given`` are the further fields of :class:`Subject`."""
+        own, graph = graphs.of(self.graph)
+        compared = tuple((reference or own, bound(scales)) for reference, bound in self.compared)
+        return Subject(self.name, self.step, path, graph, self.open, compared, **given)
+
+
+FP32 = Artifact(
+    name="fp32",
+    path="xnnpack/student_fp32.pte",
+    step="fp32 .pte",
+    graph=FLOAT,
+    lower=write_xnnpack,
+    check=check_outputs,
+    compared=((None, bounds.same_graph),),
+    open=open_program,
+    diagnose=diagnose_program,
+    has_golden_scores=True,
+)
+XNNPACK_INT8 = Artifact(
+    name="int8",
+    path="xnnpack/student_int8.pte",
+    step="int8 .pte",
+    graph=PORTABLE,
+    lower=write_xnnpack,
+    check=check_outputs_in_both_runtimes,
+    compared=((None, bounds.same_int8_graph), (FP32.step, bounds.promised)),
+    open=open_program,
+    diagnose=diagnose_program,
+    needs=(FP32.name,),
+    has_golden_scores=True,
+)
+BPTE = Artifact(
+    name="bpte",
+    path="xnnpack/student_int8.bpte",
+    step="int8 .bpte",
+    graph=PORTABLE,
+    lower=write_bpte,
+    check=check_bundled_cases,
+    compared=((XNNPACK_INT8.step, bounds.same_graph),),
+    needs=(XNNPACK_INT8.name,),
+    is_variant=False,
+)
+COREML_FP16 = Artifact(
+    name="coreml_fp16",
+    path="coreml/student_fp16.mlpackage",
+    step="coreml_fp16 (interpreted)",
+    graph=FLOAT,
+    lower=write_fp16,
+    check=check_package,
+    compared=((None, bounds.half_precision),),
+    open=open_package,
+    diagnose=diagnose_package,
+    unsupported=unsupported_by_coreml,
+    module="coremltools",
+)
+COREML_W8A8 = Artifact(
+    name="coreml_w8a8",
+    path="coreml/student_w8a8.mlpackage",
+    step="coreml_w8a8 (interpreted)",
+    graph=INT8,
+    lower=write_w8a8,
+    check=check_package,
+    compared=((None, bounds.same_int8_graph),),
+    open=open_package,
+    open_otherwise=(("in float32", open_package_in_float32),),
+    diagnose=diagnose_package,
+    unsupported=unsupported_by_coreml,
+    module="coremltools",
+)
+COREML_PTE = Artifact(
+    name="coreml_pte",
+    path="coreml/student_coreml.pte",
+    step="coreml_pte (its model interpreted)",
+    graph=FLOAT,
+    lower=write_coreml_pte,
+    check=check_coreml_pte,
+    compared=((None, bounds.half_precision),),
+    open=open_coreml_pte,
+    unsupported=unsupported_by_coreml,
+    module="coremltools",
+)
+ARTIFACTS = {
+    artifact.name: artifact for artifact in (FP32, XNNPACK_INT8, BPTE, COREML_FP16, COREML_W8A8, COREML_PTE)
+}
+
+
+def chosen(skip: Collection[str]) -> tuple[list[Artifact], list[str]]:
+    """The artifacts to build, in order, and for each other one a sentence that says why not."""
+    build: dict[str, Artifact] = {}
+    notes = []
+    for name, artifact in ARTIFACTS.items():
+        absent = [needed for needed in artifact.needs if needed not in build]
+        if name in skip:
+            notes.append(f"{name} was left out on request (--skip).")
+        elif absent:
+            notes.append(f"{name} was left out: it needs {absent[0]}.")
+        elif artifact.module and importlib.util.find_spec(artifact.module) is None:
+            notes.append(f"{name} was not built: {artifact.module} does not exist for this platform.")
+        else:
+            build[name] = artifact
+    return list(build.values()), notes

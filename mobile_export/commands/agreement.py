@@ -1,0 +1,105 @@
+"""How well does every artifact agree with the graph that it came from, on photos of your own?
+
+    python -m mobile_export agreement --images PHOTOS
+
+The ladder judges 24 golden photos at every build; this measures the same pairs once, on as many photos as there are.
+Packages are interpreted with float16 rounding, as phones compute; "in float32" shows the conversion alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from pocketiqa.bundle import Bundle
+from pocketiqa.parity import compare
+from pocketiqa.preprocess import preprocess
+from tabulate import tabulate
+from tqdm import tqdm
+
+from distill.networks.registry import DEFAULT_NETWORK, load_network
+from mobile_export.artifacts import ARTIFACTS
+from mobile_export.graphs import FLOAT, INT8, eager
+from mobile_export.lower.request import Run
+from mobile_export.sources import Sources, default_bundle
+from quantize.delegation import export_network
+
+_ENDINGS = {".jpg", ".jpeg", ".png"}
+
+
+@dataclass(frozen=True)
+class Config:
+    """What is measured, and on what.
+
+    Attributes:
+        images: a folder of photos, descended into.
+        network, weights, int8: what the bundle was built from; see ``python -m mobile_export --help``.
+        bundle: as ``python -m mobile_export`` wrote it; by default where it writes that network's.
+        limit: photos at most, spread evenly over the sorted names.
+    """
+
+    images: Path
+    network: str = DEFAULT_NETWORK
+    weights: Path | None = None
+    int8: Path | None = None
+    bundle: Path | None = None
+    limit: int = 120
+
+
+def run(config: Config) -> int:
+    """Measure and print."""
+    print(agreement_table(config))
+    return 0
+
+
+def agreement_table(config: Config) -> str:
+    """The pairs' figures as text.
+
+    Raises:
+        FileNotFoundError: no photos or no weights there.
+        BundleError: no bundle, or a file that is not what its manifest says.
+    """
+    photos = sorted(path for path in config.images.rglob("*") if path.suffix.lower() in _ENDINGS)
+    if not photos:
+        raise FileNotFoundError(f"{config.images} holds no photos ({', '.join(sorted(_ENDINGS))})")
+    photos = [photos[round(i)] for i in np.linspace(0, len(photos) - 1, min(config.limit, len(photos)))]
+    network = load_network(config.network, config.weights)
+    runs, pairs = _runs(config, network.name)
+    scores: dict[str, list[float]] = {name: [] for name in runs}
+    for photo in tqdm(photos, unit="photo", disable=None):
+        views = preprocess(photo, network.input)
+        for name, step in runs.items():
+            scores[name].append(float(np.asarray(step(views)).ravel()[0]))
+    deviation = float(np.std(scores[FLOAT]))
+    rows = []
+    for reference, candidate in pairs:
+        report = compare(scores[reference], scores[candidate])
+        figures = (f"{report.srcc:.5f}", f"{report.mean_abs:.2e}", f"{report.max_abs:.2e}")
+        rows.append((reference, candidate, *figures, f"{report.mean_abs / deviation:.2%}"))
+    headers = ("reference", "candidate", "SRCC", "mean |Δ|", "max |Δ|", "mean / deviation")
+    title = f"n = {len(photos)} photos; the float scores' standard deviation is {deviation:.4f}"
+    return f"{title}\n{tabulate(rows, headers, disable_numparse=True, colalign=('left', 'left', *['right'] * 4))}"
+
+
+def _runs(config: Config, name: str) -> tuple[dict[str, Run], list[tuple[str, str]]]:
+    """How each step is run, and which are compared: each artifact with its own graph, then every int8 with float."""
+    bundle = Bundle.open(config.bundle or default_bundle(name))
+    there = [artifact for artifact in ARTIFACTS.values() if artifact.open and bundle.has(artifact.name)]
+    with_int8 = any(not artifact.is_float for artifact in there)
+    sources = Sources.of(config.network, config.weights, config.int8, with_int8)
+    graphs = sources.graphs(export_network(sources.network))
+    runs: dict[str, Run] = {FLOAT: eager(sources.network)}
+    if graphs.int8:
+        runs[INT8] = eager(graphs.int8.converted.module())
+    pairs, against_float = [], [(FLOAT, INT8)] if graphs.int8 else []
+    for artifact in there:
+        path = bundle.artifact(artifact.name)
+        ways = {artifact.step: artifact.open}
+        ways |= {f"{artifact.name} {how}": opened for how, opened in artifact.open_otherwise}
+        for step, opened in ways.items():
+            runs[step] = opened(path)
+            pairs.append((FLOAT if artifact.is_float else INT8, step))
+        if not artifact.is_float:
+            against_float.append((FLOAT, artifact.step))
+    return runs, pairs + against_float

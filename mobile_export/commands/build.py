@@ -1,0 +1,233 @@
+"""Export a network for phones: lower it for every runtime, verify each artifact on the golden photos, write a bundle.
+
+The steps stand in the order of the parity ladder, and the first check that does not hold ends the build: the old bundle
+stays, and what was built stands beside it in ``….broken``, to be diagnosed. Exit status: 0 all well; 1 a check is
+broken; 2 a mistake in how it was called. Further commands: diagnose, agreement, embed, gallery, golden, integration.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from pocketiqa.files import atomic_directory
+from pocketiqa.preprocess import preprocess
+from tqdm import tqdm
+
+from distill.contract import ContractError
+from distill.networks.registry import DEFAULT_NETWORK
+from mobile_export.artifacts import ARTIFACTS, FP32, XNNPACK_INT8, Artifact, chosen
+from mobile_export.bundle.golden import SHOWN_TENSORS, WALL, golden_photos
+from mobile_export.bundle.report import draw_report
+from mobile_export.bundle.writer import BundleWriter
+from mobile_export.graphs import FLOAT, Graphs, check_graphs
+from mobile_export.lower.request import Request
+from mobile_export.sources import Sources, default_bundle
+from mobile_export.verify.app_input import check_app_input
+from mobile_export.verify.bounds import Scales, output_step
+from mobile_export.verify.ladder import BrokenParityCheck, ParityCheck, ParityLadder, table
+from quantize.delegation import export_network
+
+REPORT = "report"
+Skippable = Literal[(*ARTIFACTS, REPORT)]
+NOISE_INPUTS = 4
+
+
+@dataclass(frozen=True)
+class Config:
+    """What is exported, and where to.
+
+    Attributes:
+        network: a registered name, or FILE.py:FUNCTION of your own, whose function takes nothing and returns the
+            network.
+        weights: safetensors of the network's state_dict; by default what this repository ships for that name.
+        int8: the network's int8 state, from ``python -m quantize``; by default what this repository ships.
+        out: the bundle's folder; by default dist/pocketiqa-NAME-VERSION.
+        skip: what to leave out; the bundle says so.
+        torch_free_python: a Python with ``executorch-numpy-runtime``; by default one is looked for.
+    """
+
+    network: str = DEFAULT_NETWORK
+    weights: Path | None = None
+    int8: Path | None = None
+    out: Path | None = None
+    skip: tuple[Skippable, ...] = ()
+    torch_free_python: Path | None = None
+
+
+@dataclass(frozen=True)
+class BuildResult:
+    """The bundle's folder, the parity checks, and the bytes and delegated subgraphs (None where that is no word) of
+    each artifact."""
+
+    out: Path
+    checks: list[ParityCheck]
+    sizes: dict[str, tuple[int, int | None]]
+    notes: list[str]
+
+
+def run(config: Config) -> int:
+    """Build and print; 1 where a check is broken."""
+    try:
+        result = build(config)
+    except BrokenParityCheck as broken:
+        print(f"\n{table(broken.checks)}\n", file=sys.stderr)
+        raise
+    print(f"\n{table(result.checks)}\n")
+    for name, (size, subgraphs) in result.sizes.items():
+        delegated = "" if subgraphs is None else f"  {subgraphs} delegated subgraph" + "s" * (subgraphs != 1)
+        print(f"{name:<18}{size / 1e6:6.2f} MB{delegated}")
+    for note in result.notes:
+        print(f"note: {note}")
+    print(f"\nevery parity check holds; the bundle is {result.out}")
+    return 0
+
+
+def broken_folder(out: Path) -> Path:
+    """Where an unfinished bundle with a broken check is kept, to be looked at."""
+    return out.with_name(f"{out.name}.broken")
+
+
+def build(
+    config: Config, photos: Sequence[Path] | None = None, noise_inputs: int = NOISE_INPUTS
+) -> BuildResult:
+    """Lower, convert, verify and write the bundle; an older one of that name is replaced at the end.
+
+    Args:
+        config: what, and where to.
+        photos: the golden photos; those of this repository by default.
+        noise_inputs: how many inputs of random noise are compared beside them.
+
+    Raises:
+        FileNotFoundError, ValueError: no network, no weights, or an int8 state that is not its own.
+        ContractError: the network is none, or a backend does not take one of its operators.
+        DelegationError: a graph was not taken whole by its backend.
+        BrokenParityCheck: an artifact is not what its graph is. ``out`` stays as it was; what was written so far
+            stands in ``broken_folder(out)``.
+    """
+    artifacts, notes = chosen(config.skip)
+    with_int8 = any(not artifact.is_float for artifact in artifacts)
+    sources = Sources.of(config.network, config.weights, config.int8, with_int8)
+    out = config.out or default_bundle(sources.network.name)
+    shutil.rmtree(broken_folder(out), ignore_errors=True)
+    photos = golden_photos() if photos is None else list(photos)
+    ladder = golden_ladder(sources, photos, noise_inputs)
+    with tqdm(desc="export", bar_format="{desc:<28}{elapsed}") as bar, atomic_directory(out) as root:
+        bundle = BundleWriter(root, sources, notes)
+        try:
+            check_app_input(ladder, sources.network.input, [*photos, WALL], bundle.notes)
+            graphs = _checked_graphs(sources, ladder, artifacts, bar.set_description)
+            scales = measure_scales(sources, graphs, ladder)
+            for artifact in artifacts:
+                bar.set_description(artifact.name)
+                _build_artifact(artifact, bundle, graphs, scales, ladder, config.torch_free_python)
+        except BrokenParityCheck as broken:
+            kept = broken_folder(out)
+            shutil.copytree(root, kept, dirs_exist_ok=True)
+            raise BrokenParityCheck(
+                broken.checks,
+                f"; what was built is in {kept}; find the layer: python -m mobile_export diagnose --bundle {kept}",
+            ) from None
+        bar.set_description("report")
+        bundle.notes.append(
+            "No device took part: `python -m benchmarks latency --device …` scores the golden photos there first."
+        )
+        bundle.add_golden(photos, ladder)
+        bundle.add_inputs([WALL, *(photo for photo in photos if photo.name in SHOWN_TENSORS)])
+        bundle.finish(ladder.checks, _report(bundle, ladder, photos, config.skip))
+    return BuildResult(out, ladder.checks, bundle.sizes, bundle.notes)
+
+
+def golden_ladder(sources: Sources, photos: Sequence[Path], noise_inputs: int) -> ParityLadder:
+    """A ladder whose inputs are photos and independent uniform 8-bit noise, as a network's input spec has them."""
+    spec = sources.network.input
+    draws = [np.random.default_rng(seed).integers(0, 256, spec.shape) for seed in range(noise_inputs)]
+    return ParityLadder(
+        photos=[preprocess(path, spec) for path in photos],
+        noise=[(levels / 255).astype(np.float32) for levels in draws],
+        names=[path.name for path in photos],
+    )
+
+
+def measure_scales(sources: Sources, graphs: Graphs, ladder: ParityLadder) -> Scales:
+    """What the bounds are measured in, once the ladder has the float network's outputs."""
+    step = None if graphs.int8 is None else output_step(graphs.int8.converted.module(), ladder.photos)
+    return Scales(float(np.std(ladder.outputs[FLOAT][:, 0])), step, sources.promise)
+
+
+def _checked_graphs(
+    sources: Sources, ladder: ParityLadder, artifacts: Sequence[Artifact], stage: Callable[[str], None]
+) -> Graphs:
+    stage("operators")
+    exported = export_network(sources.network)
+    check_operators(sources.network.name, exported, artifacts)
+    stage("graphs")
+    graphs = sources.graphs(exported)
+    check_graphs(graphs, ladder, sources.promise)
+    return graphs
+
+
+def check_operators(
+    network: str, exported: torch.export.ExportedProgram, artifacts: Sequence[Artifact]
+) -> None:
+    """Say what a backend cannot take before minutes of building.
+
+    Raises:
+        ContractError: names every operator and artifact, and what to do.
+    """
+    lines, names = [], []
+    for artifact in artifacts:
+        if artifact.unsupported and (operators := artifact.unsupported(exported)):
+            names.append(artifact.name)
+            lines.append(f"{artifact.name} does not take {', '.join(operators)}")
+    if names:
+        raise ContractError(
+            f"{network}: {'; '.join(lines)}. Express them in other operators in the network, or leave these artifacts "
+            f"out: --skip {' '.join(names)}"
+        )
+
+
+def _build_artifact(
+    artifact: Artifact,
+    bundle: BundleWriter,
+    graphs: Graphs,
+    scales: Scales,
+    ladder: ParityLadder,
+    torch_free_python: Path | None,
+) -> None:
+    needed = {name: bundle.root / ARTIFACTS[name].path for name in artifact.needs}
+    path = bundle.path(artifact.path)
+    _, graph = graphs.of(artifact.graph)
+    metadata = bundle.metadata(artifact.name, artifact.runtime)
+    in_pieces = not bundle.sources.is_shipped
+    with torch.no_grad():
+        delegation = artifact.lower(Request(graph, metadata, path, ladder.photos, needed, in_pieces))
+    bundle.add_artifact(artifact, delegation)
+    if delegation and delegation.outside:
+        bundle.notes.append(
+            f"{artifact.name} is in {delegation.subgraphs} pieces: {artifact.runtime} does not take "
+            f"{', '.join(delegation.outside)}; ExecuTorch's own kernels run them, which is right and slower."
+        )
+    artifact.check(
+        artifact.subject(
+            path, graphs, scales, ladder=ladder, notes=bundle.notes, torch_free_python=torch_free_python
+        )
+    )
+
+
+def _report(
+    bundle: BundleWriter, ladder: ParityLadder, photos: Sequence[Path], skip: Sequence[str]
+) -> str | None:
+    if REPORT in skip:
+        bundle.notes.append(f"{REPORT} was left out on request (--skip).")
+        return None
+    if missing := [one.name for one in (FP32, XNNPACK_INT8) if one.name not in bundle.variants]:
+        bundle.notes.append(f"{REPORT} was left out: it compares int8 with fp32, and needs {missing[0]}.")
+        return None
+    return draw_report(bundle, ladder, photos)

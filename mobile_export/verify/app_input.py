@@ -1,0 +1,41 @@
+"""The files for apps resize photos themselves: their input against Pillow's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from pocketiqa.photo import open_photo
+from pocketiqa.preprocess import PreprocessSpec, preprocess
+from pocketiqa.promises import INPUT_LEVELS
+
+from mobile_export.integration import refusal
+from mobile_export.integration.resampling import app_input
+from mobile_export.verify.ladder import ParityCheck, ParityLadder
+
+
+def check_app_input(ladder: ParityLadder, spec: PreprocessSpec, photos: Sequence[Path], notes: list[str]) -> None:
+    """Compare the two, in levels of 255, over some photos; where apps have no files, say so.
+
+    Raises:
+        BrokenParityCheck: they differ by more than ``INPUT_LEVELS``.
+    """
+    if why := refusal(spec):
+        notes.append(f"The files for apps were left out: {why}.")
+        return
+    gaps = [255 * np.abs(app_input(open_photo(path), spec) - preprocess(path, spec)) for path in photos]
+    largest = max(float(gap.max()) for gap in gaps)
+    ladder.add(
+        ParityCheck(
+            reference="Pillow's input",
+            candidate="the apps' input (numpy)",
+            inputs="pixel levels",
+            n=len(gaps),
+            max_abs=largest,
+            mean_abs=float(np.mean([gap.mean() for gap in gaps])),
+            srcc=None,
+            bound=f"max |Δ| ≤ {INPUT_LEVELS:g} of 255",
+            holds=largest <= INPUT_LEVELS,
+        )
+    )
