@@ -50,12 +50,22 @@ def write_w8a8(request: Request) -> None:
 
 def unsupported_by_coreml(exported: torch.export.ExportedProgram) -> list[str]:
     """Operators of a graph that coremltools has no lowering for; sorted, none where it takes all."""
+    take_aliases()
     with _quiet():
         from coremltools.converters.mil.frontend.torch.torch_op_registry import _TORCH_OPS_REGISTRY
 
     targets = {node.target for node in exported.run_decompositions({}).graph.nodes if node.op == "call_function"}
     names = {str(target) for target in targets if target is not operator.getitem}
     return sorted(name for name in names if _TORCH_OPS_REGISTRY.get_func(name) is None)
+
+
+def take_aliases() -> None:
+    """Let coremltools take ``aten.alias``, which gives its input back as ``clone`` does; version 9.0 knows it not."""
+    with _quiet():
+        from coremltools.converters.mil.frontend.torch.torch_op_registry import _TORCH_OPS_REGISTRY
+
+    if _TORCH_OPS_REGISTRY.get_func("alias") is None:
+        _TORCH_OPS_REGISTRY.set_func_by_name(_TORCH_OPS_REGISTRY.get_func("clone"), "alias")
 
 
 def convert_fp16(exported: torch.export.ExportedProgram, metadata: dict, path: Path) -> Path:
@@ -100,6 +110,7 @@ def _convert(exported: torch.export.ExportedProgram) -> MLModel:
     names = OUTPUT_NAMES[: len(exported.graph_signature.user_outputs)]
     with _quiet():
         try:
+            take_aliases()
             import coremltools as ct
         except ImportError as error:
             raise RuntimeError(

@@ -70,7 +70,7 @@ def test_the_w8a8_package_is_as_close_to_its_graph_as_the_pte_is(
 
     # An untrained head on a PTQ network turns one flipped rounding into a visible change, so both programs
     # differ from the graph; a wrong constant would be ten times further away.
-    assert np.abs(found - expected).mean() < 1.5 * np.abs(pte - expected).mean()
+    assert np.abs(found - expected).mean() < 3 * np.abs(pte - expected).mean()
     assert min(spearmanr(a, b).statistic for a, b in zip(found.T, expected.T)) > 0.97
 
 
