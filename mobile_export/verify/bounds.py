@@ -168,7 +168,8 @@ class _Offsets(torch.fx.Interpreter):
     def run_node(self, n: torch.fx.Node) -> object:
         value = super().run_node(n)
         if n in self.nodes:
-            shape = (*value.shape[:2], *[1] * (value.ndim - 2))
+            # Channels are the second axis of a picture, and the last of a row of tokens.
+            shape = (*value.shape[:2], 1, 1) if value.ndim == 4 else (*[1] * (value.ndim - 1), value.shape[-1])
             self.zeros[n] = torch.zeros(shape, requires_grad=True)
             value = value.detach() + self.zeros[n]
         return value

@@ -78,6 +78,20 @@ def test_the_output_step_grows_with_the_scale_of_the_last_rounding() -> None:
     assert step(0.02) == pytest.approx(2 * 0.02)
 
 
+def test_the_output_step_of_tokens_moves_channels_and_not_positions() -> None:
+    class Tokens(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> tuple[torch.Tensor]:
+            levels = torch.ops.quantized_decomposed.quantize_per_tensor(x, 0.01, 0, -128, 127, torch.int8)
+            x = torch.ops.quantized_decomposed.dequantize_per_tensor(levels, 0.01, 0, -128, 127, torch.int8)
+            # What a LayerNorm does: a shift of all channels at once is gone behind it.
+            return ((x - x.mean(2, keepdim=True)).mean(1)[:, :1],)
+
+    x = torch.rand(1, 6, 4)
+    step = bounds.output_step(torch.export.export(Tokens(), (x,)).module(), [x.numpy()])
+    # The first of four channels, off by one step, moves by three quarters of it; each of the others by a quarter.
+    assert step == pytest.approx(0.01 * (0.75**2 + 3 * 0.25**2) ** 0.5, rel=1e-4)
+
+
 def test_a_float_graph_has_no_output_step() -> None:
     with pytest.raises(ValueError, match="rounds nothing"):
         bounds.output_step(small_student.exported_float().module(), [PHOTO])
