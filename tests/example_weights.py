@@ -15,11 +15,11 @@ from pocketiqa.preprocess import preprocess
 from torch import nn
 
 from distill.contract import QualityNetwork
-from distill.degradations.degrade import degrade
+from distill.degradations.degrade import KINDS, degrade
 from distill.networks.tensors import save_tensors
 from tests.conftest import packaged_photos
 
-_KINDS = ("gaussian_blur", "jpeg", "white_noise", "pixelate")
+_LEVELS = (0, 2, 5)
 _RIDGE = 1.0
 # Standard deviation of the logits: int8's promise is in scores, and these need not reach from 0 to 1.
 _SPREAD = 0.4
@@ -39,6 +39,9 @@ def write_example_weights(network: QualityNetwork, out: Path, seed: int = 0) -> 
     views, scores = _lessons(network)
     body, head = network.weights_module, network.get_submodule(network.heads_name)
     with torch.no_grad():
+        for tensor in body.parameters():  # again, whatever the seed was when the network was built
+            if tensor.ndim > 1:
+                tensor.copy_(torch.randn(tensor.shape) * tensor.std())
         _settle_batchnorms(network, views)
         features = _inputs_of(head, network, views)
         mean, deviation = features.mean(0), features.std(0) + 1e-6
@@ -65,15 +68,15 @@ def _crops(count: int) -> list[np.ndarray]:
 
 
 def _lessons(network: QualityNetwork) -> tuple[torch.Tensor, torch.Tensor]:
-    """Inputs n×views×3×H×W of crops, each at five levels of a degradation, and scores n that fall with the level."""
+    """Inputs n×views×3×H×W of crops, each at three levels of a kind of its own; scores n fall with the level."""
     views, scores = [], []
-    for number, crop in enumerate(_crops(12)):
+    for number, (kind, crop) in enumerate(zip(KINDS, _crops(len(KINDS)))):
         image = torch.from_numpy(crop).permute(2, 0, 1)[None].float() / 255
-        for level in range(5):
-            worse = degrade(image, _KINDS[number % len(_KINDS)], level, number) if level else image
+        for level in _LEVELS:
+            worse = degrade(image, kind, level, number) if level else image
             pixels = (worse[0].permute(1, 2, 0) * 255).round().byte().numpy()
             views.append(torch.from_numpy(preprocess(pixels, network.input)))
-            scores.append(0.9 - 0.18 * level)
+            scores.append(0.9 - 0.15 * level)
     return torch.stack(views), torch.tensor(scores)
 
 
@@ -88,7 +91,7 @@ def _settle_batchnorms(network: QualityNetwork, views: torch.Tensor) -> None:
         norm.reset_running_stats()
         norm.momentum = None  # the plain average of all batches
     network.train()
-    for batch in views.flatten(0, 1).split(20):
+    for batch in views.flatten(0, 1).split(24):
         network(batch)
     network.eval()
 
