@@ -24,10 +24,13 @@ from quantize.__main__ import main as quantize
 EXAMPLES = Path(examples.__file__).parent
 # What makes an example small enough for a test, and keeps every operator that it has.
 SMALLER = {
-    "mobilenetv3": {"size=224": "size=96"},
+    "mobilenetv3": {"size=224": "size=160"},
     "resnet18": {"size=224": "size=96"},
     "vit": {"size=224": "size=96", '"depth": 4': '"depth": 2, "img_size": 96'},
 }
+
+# Untrained gates and h-swish multiply what each layer rounds: MobileNetV3 is the hard one.
+PROMISE = {"mobilenetv3": ("--max-drop", "0.1"), "resnet18": ("--max-drop", "0.01"), "vit": ("--max-drop", "0.01")}
 
 
 @pytest.mark.slow
@@ -56,13 +59,13 @@ def test_a_network_in_a_file_of_ones_own_goes_through_all_four_commands(
     network.write_text(text)
     weights = write_example_weights(runpy.run_path(str(network))["build"](), tmp_path / "w.safetensors")
     sources = ("--network", f"{network}:build", "--weights", weights)
-    few = ("--calibration", "8", "--tuning", "24", "--validation", "12", "--qat.steps", "0")
+    few = ("--calibration", "12", "--tuning", "40", "--validation", "12", "--qat.steps", "0", *PROMISE[name])
 
     run(quantize, *sources, "--images", photos, *few, "--out", "int8.safetensors")
     shown = run(mobile_export, *sources, "--int8", "int8.safetensors", "--out", "bundle")
     assert "every parity check holds" in shown
     assert "sound" in run(pocketiqa, "verify", "bundle")
-    scored = run(pocketiqa, "score", "--bundle", "bundle", "--format", "json", photos / "00.png")
+    scored = run(pocketiqa, "score", "--bundle", "bundle", "--format", "jsonl", photos / "00.png")
     quick = ("--runs", "3", "--seconds", "0.1", "--warmups", "1", "--cold-starts", "3", "--variant", "int8")
     assert "int8" in run(benchmarks, "latency", "--bundle", "bundle", *quick)
 
