@@ -28,7 +28,7 @@ _MIL_PRODUCTS = {"conv", "linear"}
 _MIL_CHAINED = {"batch_norm", "clip", "relu", "relu6"}
 # Weights below this share of their tensor's largest are compared with that share: float16 holds them coarsely.
 _SMALL = 1e-3
-# A head's few outputs may cancel to nothing, and then any error is large beside them; the check of the outputs judges those.
+# A head's few outputs may cancel to nothing, and then any error is large beside them; the outputs' check judges those.
 _FEWEST_VALUES = 64
 
 
