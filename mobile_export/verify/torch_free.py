@@ -1,4 +1,4 @@
-"""The torch-free runtime as a parity check: the same ``.pte`` in ``executorch-numpy-runtime``, in an interpreter of its own.
+"""The torch-free runtime as a parity check: the same ``.pte`` in ``executorch-numpy-runtime``, in its own interpreter.
 
 That runtime needs Python 3.12 and this checkout runs on 3.11 as well, so the program is run in a subprocess. Which
 Python: the one that was named, this one if it has the runtime, or one that uv has at hand, without any download.
