@@ -16,9 +16,8 @@ from quantize.graph import head_nodes, outputs_of, with_head_inputs
 from quantize.prepare import Prepared, convert
 from quantize.program import lower
 
-# Penalties on the change of a weight, in units of the features' variance; cross-validation takes one. The last one
-# changes no weight, only the bias: with few photos that is often the best.
-PENALTIES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, np.inf)
+# Penalties on the change of a weight, in units of the features' variance; cross-validation takes one.
+PENALTIES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 _EDGE = 1e-6
 
 
@@ -64,10 +63,8 @@ def shift_heads(prepared: Prepared, heads_name: str, targets: np.ndarray, inputs
 def ridge(features: np.ndarray, wanted: np.ndarray, penalty: float) -> tuple[np.ndarray, np.ndarray]:
     """Weights m×k and constants m of the linear function of n×k ``features`` nearest to n×m ``wanted``.
 
-    The penalty is on each weight times its feature's standard deviation, relative to n; an infinite one leaves zeros.
+    The penalty is on each weight times its feature's standard deviation, relative to n.
     """
-    if np.isinf(penalty):
-        return np.zeros((wanted.shape[1], features.shape[1])), wanted.mean(0)
     mean, deviation = features.mean(0), features.std(0) + 1e-6
     standard = (features - mean) / deviation
     centred = wanted - wanted.mean(0)

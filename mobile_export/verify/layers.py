@@ -144,10 +144,14 @@ def weight_gaps(program: MilProgram, reference: list[GraphLayer]) -> list[Gap]:
         weight = program.constant(operations[chain[0]], "weight")
         if weight.shape != layer.weight.shape:
             raise LayerMismatch(f"{layer.name} has weights of shape {weight.shape}, its graph {layer.weight.shape}")
-        scale = np.abs(layer.weight) + _SMALL * np.abs(layer.weight).max()
-        error = float((np.abs(weight - layer.weight) / scale).max())
-        gaps.append(Gap(layer.name, error, _range(layer.weight), _range(weight)))
+        gaps.append(Gap(layer.name, weight_error(layer.weight, weight), _range(layer.weight), _range(weight)))
     return gaps
+
+
+def weight_error(reference: np.ndarray, candidate: np.ndarray) -> float:
+    """The largest relative difference of two tensors of one shape; 0 where both hold nothing but zeros."""
+    scale = np.abs(reference) + _SMALL * np.abs(reference).max() + np.finfo(np.float32).tiny
+    return float((np.abs(candidate - reference) / scale).max())
 
 
 def output_gaps(program: MilProgram, reference: list[GraphLayer], views: np.ndarray, precision: str) -> Iterator[Gap]:

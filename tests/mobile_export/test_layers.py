@@ -12,7 +12,16 @@ from pocketiqa import promises
 
 from mobile_export.verify import bounds
 from mobile_export.verify.diagnosis import Diagnosis, diagnose_program
-from mobile_export.verify.layers import Gap, LayerMismatch, gap, mil_chains, torch_chains, torch_layers, weight_gaps
+from mobile_export.verify.layers import (
+    Gap,
+    LayerMismatch,
+    gap,
+    mil_chains,
+    torch_chains,
+    torch_layers,
+    weight_error,
+    weight_gaps,
+)
 from mobile_export.verify.mil_reference import MilProgram
 
 PHOTO = small_student.photos()[0]
@@ -39,6 +48,12 @@ def test_a_folded_batchnorm_is_in_the_weight(fp16: Path) -> None:
 def test_another_number_of_layers_is_said_and_not_compared(fp16: Path) -> None:
     with pytest.raises(LayerMismatch, match="its graph"):
         weight_gaps(MilProgram.read(fp16), list(small_student.layers())[:-1])
+
+
+def test_weights_of_zeros_agree_with_zeros_and_with_nothing_else() -> None:
+    zeros = np.zeros((2, 3), dtype=np.float32)
+    assert weight_error(zeros, zeros) == 0
+    assert weight_error(zeros, zeros + np.float32(1e-3)) > 1
 
 
 def test_an_output_that_is_not_finite_is_infinitely_far() -> None:
