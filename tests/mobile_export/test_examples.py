@@ -36,8 +36,8 @@ PROMISE = {"mobilenetv3": ("--max-drop", "0.1"), "resnet18": ("--max-drop", "0.0
 @pytest.mark.slow
 @pytest.mark.xfail(
     run=False,
-    reason="open: with untrained weights W8A8 of ResNet-18 and of the ViT is .00047 and .00049 from its graph on average, "
-    "where .0004 and .00044 are allowed, and MobileNetV3's int8 .pte .0022 for .00033; minutes a network",
+    reason="open: with untrained weights W8A8 of ResNet-18 and of the ViT is .00047 and .00049 from its graph on "
+    "average, where .0004 and .00044 are allowed, and MobileNetV3's int8 .pte .0022 for .00033; minutes a network",
 )
 @pytest.mark.parametrize("name", SMALLER)
 def test_a_network_in_a_file_of_ones_own_goes_through_all_four_commands(
