@@ -200,7 +200,9 @@ def make_reproducible(package: Path) -> None:
     stable = {key: str(uuid.uuid5(uuid.NAMESPACE_URL, item["path"])) for key, item in items.items()}
     manifest["itemInfoEntries"] = {stable[key]: item for key, item in items.items()}
     manifest["rootModelIdentifier"] = stable[manifest["rootModelIdentifier"]]
-    (package / "Manifest.json").write_text(json.dumps(manifest, sort_keys=True, indent=4))
+    # As coremltools writes it, with its newline: it writes the file again whenever it opens a package, and a bundle
+    # must be whole after someone has looked into it.
+    (package / "Manifest.json").write_text(json.dumps(manifest, sort_keys=True, indent=4) + "\n")
 
     specification = package / "Data" / "com.apple.CoreML" / "model.mlmodel"
     model = Model_pb2.Model.FromString(specification.read_bytes())

@@ -89,6 +89,17 @@ def test_two_builds_have_the_same_bytes_in_every_file(
     assert "Data/com.apple.CoreML/weights/weight.bin" in first
 
 
+def test_a_package_that_coremltools_has_opened_keeps_its_bytes(
+    exported: torch.export.ExportedProgram, tmp_path: Path
+) -> None:
+    import coremltools
+
+    package = convert_fp16(exported, METADATA, tmp_path / "student.mlpackage")
+    before = inner_hashes(package)
+    coremltools.models.MLModel(str(package), skip_model_load=True)
+    assert inner_hashes(package) == before
+
+
 def test_a_build_replaces_an_older_one_and_leaves_nothing_else(
     exported: torch.export.ExportedProgram, tmp_path: Path
 ) -> None:
