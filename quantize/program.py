@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
 from executorch.devtools.backend_debug import get_delegation_info
 from executorch.exir import to_edge_transform_and_lower
 from executorch.exir.dialects.edge._ops import EdgeOpOverload
@@ -18,6 +17,7 @@ from tqdm import tqdm
 
 from distill.contract import QualityNetwork
 from quantize.calibration import Inputs
+from quantize.partition import AcyclicXnnpackPartitioner
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Lowered:
 
 def lower(exported: torch.export.ExportedProgram) -> Lowered:
     """Lower a float or a converted graph. The same graph gives the same bytes."""
-    edge = to_edge_transform_and_lower(exported, partitioner=[XnnpackPartitioner()])
+    edge = to_edge_transform_and_lower(exported, partitioner=[AcyclicXnnpackPartitioner()])
     graph = edge.exported_program().graph_module
     outside = Counter(_name(node) for node in graph.graph.nodes if node.op == "call_function" and _computes(node))
     buffer = edge.to_executorch().buffer

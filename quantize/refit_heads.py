@@ -16,8 +16,9 @@ from quantize.graph import head_nodes, outputs_of, with_head_inputs
 from quantize.prepare import Prepared, convert
 from quantize.program import lower
 
-# Penalties on the change of a weight, in units of the features' variance; cross-validation takes one.
-PENALTIES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
+# Penalties on the change of a weight, in units of the features' variance; cross-validation takes one. The last leaves
+# little but a constant: with few photos, more than that would be fitted to those alone.
+PENALTIES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 10.0, 100.0, 10000.0)
 _EDGE = 1e-6
 
 

@@ -21,6 +21,9 @@ from tests.conftest import packaged_photos
 
 _LEVELS = (0, 2, 5)
 _BRANCH = 0.3
+# Of every BatchNorm, in deviations: activations pass more than half of what they get. Where they cut half, a random
+# network is chaotic: what one rounding changes has changed every value ten layers later, as in no trained network.
+_SHIFT = 0.5
 # Standard deviation of the logits: int8's promise is in scores, and these need not reach from 0 to 1.
 _SPREAD = 0.4
 
@@ -40,8 +43,10 @@ def write_example_weights(network: QualityNetwork, out: Path, seed: int = 0) -> 
     body, head = network.weights_module, network.get_submodule(network.heads_name)
     with torch.no_grad():
         for name, tensor in body.named_parameters():  # again, whatever the seed was when the network was built
-            if tensor.ndim > 1:
-                tensor.copy_(torch.randn(tensor.shape) * tensor.std())
+            if tensor.ndim in (2, 4):
+                nn.init.kaiming_normal_(tensor, nonlinearity="linear")
+            elif tensor.ndim == 3:  # a transformer's positions
+                tensor.normal_(std=0.02)
             elif name.endswith("bn3.weight"):  # a branch that adds little to its shortcut, as in a trained network
                 tensor.fill_(_BRANCH)
         _settle_batchnorms(network, views)
@@ -80,12 +85,10 @@ def _lessons(network: QualityNetwork) -> torch.Tensor:
 
 def _settle_batchnorms(network: QualityNetwork, views: torch.Tensor) -> None:
     norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
-    if not norms:  # a transformer's initial weights are so small that all photos look alike to it
-        for module in network.modules():
-            if isinstance(module, (nn.Linear, nn.Conv2d)):
-                module.weight *= 6
+    if not norms:
         return
     for norm in norms:
+        norm.bias.fill_(_SHIFT)
         norm.reset_running_stats()
         norm.momentum = None  # the plain average of all batches
     network.train()

@@ -1,6 +1,6 @@
 """A linear score over frozen features: what features, views and measures are compared by.
 
-The student's own score has hidden units (``distill/heads/hidden_units.py``). Full-batch L-BFGS: deterministic.
+The student's own score has hidden units (``distill/heads/hidden_units.py``).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
+from distill.heads.full_batch import minimize
 from distill.networks.student import Linear
 from distill.training.features import LadderFeatures, ScoredFeatures
 from distill.training.losses import plcc_loss, ranking_loss
@@ -71,29 +72,20 @@ def fit_linear_score(
 
     weight = torch.zeros(1, len(columns), requires_grad=True)
     bias = torch.logit(scored.mos.mean())[None].clone().requires_grad_(True)
-    optimizer = torch.optim.LBFGS(
-        [weight, bias],
-        max_iter=config.iterations,
-        tolerance_change=1e-7,
-        history_size=20,
-        line_search_fn="strong_wolfe",
-    )
     by_source = scored.rows_by_source()
 
-    def objective() -> torch.Tensor:
-        optimizer.zero_grad()
+    def loss() -> torch.Tensor:
         score = linear_score(standard, (weight, bias))
         # The squared error alone would be content with telling the sources apart; the correlation within each is the
         # task.
-        loss = (score - scored.mos).square().mean() + config.l2 * weight.square().sum()
-        loss = loss + config.plcc * sum(plcc_loss(score[rows], scored.mos[rows]) for rows in by_source)
+        total = (score - scored.mos).square().mean() + config.l2 * weight.square().sum()
+        total = total + config.plcc * sum(plcc_loss(score[rows], scored.mos[rows]) for rows in by_source)
         if copies is not None:
             milder, harsher = linear_score(copies, (weight, bias))[ladders.pairs.t()]
-            loss = loss + config.ranking * ranking_loss(milder, harsher, config.margin)
-        loss.backward()
-        return loss
+            total = total + config.ranking * ranking_loss(milder, harsher, config.margin)
+        return total
 
-    optimizer.step(objective)
+    minimize([weight, bias], loss, config.iterations)
     with torch.no_grad():
         full = torch.zeros(1, scored.features.shape[1])
         full[:, columns] = weight * scale

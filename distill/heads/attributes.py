@@ -1,7 +1,4 @@
-"""The student's attributes: six linear heads fitted to severity ladders, over pooled features of the frozen trunk.
-
-The whole problem is in memory and smooth, so it is solved by full-batch L-BFGS: deterministic, no rate to tune.
-"""
+"""The student's attributes: six linear heads fitted to severity ladders, over pooled features of the frozen trunk."""
 
 from __future__ import annotations
 
@@ -9,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
+from distill.heads.full_batch import minimize
 from distill.networks.student import Linear
 from distill.training.features import LadderFeatures
 from distill.training.losses import masked_mse
@@ -39,21 +37,11 @@ def fit_attributes(ladders: LadderFeatures, natural: torch.Tensor, config: Attri
     standard = (ladders.features - mean) * scale
     weight = torch.zeros(ladders.targets.shape[1], standard.shape[1], requires_grad=True)
     bias = torch.zeros(ladders.targets.shape[1], requires_grad=True)
-    optimizer = torch.optim.LBFGS(
-        [weight, bias],
-        max_iter=config.iterations,
-        tolerance_change=1e-7,
-        history_size=20,
-        line_search_fn="strong_wolfe",
-    )
 
-    def objective() -> torch.Tensor:
-        optimizer.zero_grad()
-        loss = masked_mse(torch.sigmoid(standard @ weight.t() + bias), ladders.targets)
-        loss = loss + config.l2 * weight.square().sum()
-        loss.backward()
-        return loss
+    def loss() -> torch.Tensor:
+        error = masked_mse(torch.sigmoid(standard @ weight.t() + bias), ladders.targets)
+        return error + config.l2 * weight.square().sum()
 
-    optimizer.step(objective)
+    minimize([weight, bias], loss, config.iterations)
     with torch.no_grad():
         return weight * scale, bias - (weight * scale) @ mean

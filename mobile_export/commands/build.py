@@ -30,8 +30,9 @@ from mobile_export.graphs import FLOAT, Graphs, check_graphs
 from mobile_export.lower.request import Request
 from mobile_export.sources import Sources, default_bundle
 from mobile_export.verify.app_input import check_app_input
-from mobile_export.verify.bounds import Scales, output_step
+from mobile_export.verify.bounds import Scales
 from mobile_export.verify.ladder import BrokenParityCheck, ParityCheck, ParityLadder, table
+from mobile_export.verify.rounding import Rounding
 from quantize.delegation import export_network
 
 REPORT = "report"
@@ -157,8 +158,8 @@ def golden_ladder(sources: Sources, photos: Sequence[Path], noise_inputs: int) -
 
 def measure_scales(sources: Sources, graphs: Graphs, ladder: ParityLadder) -> Scales:
     """What the bounds are measured in, once the ladder has the float network's outputs."""
-    step = None if graphs.int8 is None else output_step(graphs.int8.converted.module(), ladder.photos)
-    return Scales(float(np.std(ladder.outputs[FLOAT][:, 0])), step, sources.promise)
+    rounding = None if graphs.int8 is None else Rounding.of(graphs.int8.converted.module(), ladder.photos)
+    return Scales(float(np.std(ladder.outputs[FLOAT][:, 0])), rounding, sources.promise)
 
 
 def _checked_graphs(

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
 from executorch.devtools.backend_debug import get_delegation_info
 from executorch.exir import EdgeProgramManager, to_edge_transform_and_lower
 from pocketiqa.runtime import load_program
 from pocketiqa.standard_error import quiet_runtimes
 
 from mobile_export.lower.request import Delegation, Request, Run
+from quantize.partition import AcyclicXnnpackPartitioner
 
 METADATA_METHOD = "metadata"
 
@@ -68,7 +68,7 @@ def lower_to_xnnpack(
     Raises:
         DelegationError: XNNPACK took none of the graph, or more than one piece of it without ``in_pieces``.
     """
-    return lower(exported, metadata, XnnpackPartitioner(), "XNNPACK", in_pieces)
+    return lower(exported, metadata, AcyclicXnnpackPartitioner(), "XNNPACK", in_pieces)
 
 
 def lower(

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
 from executorch.exir import to_edge_transform_and_lower
 from pocketiqa import promises
 from pocketiqa.errors import PocketiqaError
@@ -32,6 +31,7 @@ from mobile_export.verify.layers import (
 )
 from mobile_export.verify.mil_reference import MilError, MilProgram
 from mobile_export.verify.package_checks import layer_bound
+from quantize.partition import AcyclicXnnpackPartitioner
 
 _SHOWN = 3  # layers on either side of the first that is outside
 # Float arithmetic in another order; and in int8 the flips at rounding borders of all layers before.
@@ -104,7 +104,7 @@ def diagnose_program(
     tapped, names = _tapped(graph)
     with torch.no_grad():
         expected = [value.numpy() for value in tapped.module()(torch.from_numpy(views))]
-    lowered = to_edge_transform_and_lower(tapped, partitioner=[XnnpackPartitioner()]).to_executorch().buffer
+    lowered = to_edge_transform_and_lower(tapped, partitioner=[AcyclicXnnpackPartitioner()]).to_executorch().buffer
     try:
         with quiet_runtimes():
             found = load_program(bytes(lowered), prefer="executorch").run(views)
@@ -119,25 +119,28 @@ def diagnose_program(
 def _tapped(graph: torch.export.ExportedProgram) -> tuple[torch.export.ExportedProgram, list[str]]:
     """The graph with its layers' outputs, rounded where the graph rounds them, in place of its own."""
     module = graph.module()
-    layers = torch_chains(module)
-    ends = []
-    for chain in layers:
+    ends: dict[torch.fx.Node, str] = {}
+    for chain in torch_chains(module):
         end = chain[-1]
         while follower := next((user for user in end.users if _rounds(user)), None):
             end = follower
-        ends.append(end)
+        if end not in ends:  # two layers may end in one place
+            ends[end] = layer_name(chain[0])
     for node in list(module.graph.nodes):
         if node.op == "call_module":  # torch.export's guard on the input's shape
             module.graph.erase_node(node)
         elif node.op == "output":
-            node.args = (tuple(ends),)
+            with module.graph.inserting_before(node):
+                # A dequantize of their own: XNNPACK's passes exchange one that a convolution reads for another without
+                # a shape, which an output must have.
+                node.args = (tuple(module.graph.node_copy(end) if _rounds(end) else end for end in ends),)
     module.graph.set_codegen(torch.fx.graph.CodeGen())
     module.graph.eliminate_dead_code()
     module.recompile()
     example = next(node.meta["val"] for node in module.graph.nodes if node.op == "placeholder")
     with torch.no_grad():
         exported = torch.export.export(module, (torch.rand(example.shape),))
-    return exported, [layer_name(chain[0]) for chain in layers]
+    return exported, list(ends.values())
 
 
 def _rounds(node: torch.fx.Node) -> bool:

@@ -105,6 +105,9 @@ SAME_GRAPH = 1e-4
 # output step (what an output moves by when each channel behind the last rounding is off by one). Either implementation
 # may be off by one, so they stay within two steps on every photo, and within half a step on average.
 INT8_STEPS_MAX, INT8_STEPS_MEAN = 2.0, 0.5
+# Or measured, where a network carries what falls early into all that follows: both implementations' values fall, each
+# as far as the graph's own do when what is rounded is nudged by float16's last place.
+INT8_FALLS = 2.0
 # What float16 may cost, in the deviation of the float scores over the photos.
 HALF_PRECISION_MAX, HALF_PRECISION_MEAN = 0.1, 0.01
 # The apps' resampling in floating point against Pillow's in fixed point, in levels of 1/255: a sum on a rounding border

@@ -24,21 +24,15 @@ from quantize.__main__ import main as quantize
 EXAMPLES = Path(examples.__file__).parent
 # What makes an example small enough for a test, and keeps every operator that it has.
 SMALLER = {
-    "mobilenetv3": {"size=224": "size=160"},
-    "resnet18": {"size=224": "size=96"},
+    "mobilenetv3": {"size=224": "size=128", "small_100": "small_050"},
+    "resnet18": {"size=224": "size=96", "num_classes=3": "num_classes=3, channels=(24, 48, 96, 192)"},
     "vit": {"size=224": "size=96", '"depth": 4': '"depth": 2, "img_size": 96'},
 }
-
-# Untrained gates and h-swish multiply what each layer rounds: MobileNetV3 is the hard one.
-PROMISE = {"mobilenetv3": ("--max-drop", "0.1"), "resnet18": ("--max-drop", "0.01"), "vit": ("--max-drop", "0.01")}
+# A trained MobileNetV3 keeps .99 (experiments/RESULTS.md); untrained gates and h-swish multiply what each layer rounds.
+MAX_DROP = {"mobilenetv3": "0.05", "resnet18": "0.01", "vit": "0.01"}
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(
-    run=False,
-    reason="open: with untrained weights W8A8 of ResNet-18 and of the ViT is .00047 and .00049 from its graph on "
-    "average, where .0004 and .00044 are allowed, and MobileNetV3's int8 .pte .0022 for .00033; minutes a network",
-)
 @pytest.mark.parametrize("name", SMALLER)
 def test_a_network_in_a_file_of_ones_own_goes_through_all_four_commands(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -64,9 +58,9 @@ def test_a_network_in_a_file_of_ones_own_goes_through_all_four_commands(
     network.write_text(text)
     weights = write_example_weights(runpy.run_path(str(network))["build"](), tmp_path / "w.safetensors")
     sources = ("--network", f"{network}:build", "--weights", weights)
-    few = ("--calibration", "12", "--tuning", "40", "--validation", "12", "--qat.steps", "0", *PROMISE[name])
+    few = ("--calibration", "12", "--tuning", "40", "--validation", "12", "--qat.steps", "0")
 
-    run(quantize, *sources, "--images", photos, *few, "--out", "int8.safetensors")
+    run(quantize, *sources, "--images", photos, *few, "--max-drop", MAX_DROP[name], "--out", "int8.safetensors")
     shown = run(mobile_export, *sources, "--int8", "int8.safetensors", "--out", "bundle")
     assert "every parity check holds" in shown
     assert "sound" in run(pocketiqa, "verify", "bundle")

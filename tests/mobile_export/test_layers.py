@@ -10,7 +10,6 @@ import small_student
 import torch
 from pocketiqa import promises
 
-from mobile_export.verify import bounds
 from mobile_export.verify.diagnosis import Diagnosis, diagnose_program
 from mobile_export.verify.layers import (
     Gap,
@@ -23,6 +22,7 @@ from mobile_export.verify.layers import (
     weight_gaps,
 )
 from mobile_export.verify.mil_reference import MilProgram
+from mobile_export.verify.rounding import border_falls, output_step
 
 PHOTO = small_student.photos()[0]
 
@@ -86,7 +86,7 @@ def test_the_output_step_grows_with_the_scale_of_the_last_rounding() -> None:
 
     def step(scale: float) -> float:
         x = torch.rand(1, 4, 2, 2)
-        return bounds.output_step(torch.export.export(Rounded(scale), (x,)).module(), [x.numpy()])
+        return output_step(torch.export.export(Rounded(scale), (x,)).module(), [x.numpy()])
 
     # Four channels, each off by one step, add up by their squares.
     assert step(0.01) == pytest.approx(2 * 0.01)
@@ -102,11 +102,27 @@ def test_the_output_step_of_tokens_moves_channels_and_not_positions() -> None:
             return ((x - x.mean(2, keepdim=True)).mean(1)[:, :1],)
 
     x = torch.rand(1, 6, 4)
-    step = bounds.output_step(torch.export.export(Tokens(), (x,)).module(), [x.numpy()])
+    step = output_step(torch.export.export(Tokens(), (x,)).module(), [x.numpy()])
     # The first of four channels, off by one step, moves by three quarters of it; each of the others by a quarter.
     assert step == pytest.approx(0.01 * (0.75**2 + 3 * 0.25**2) ** 0.5, rel=1e-4)
 
 
+def test_border_falls_move_an_output_by_a_step_and_spare_what_lies_between_borders() -> None:
+    class Rounded(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> tuple[torch.Tensor]:
+            levels = torch.ops.quantized_decomposed.quantize_per_tensor(x, 0.01, 0, -128, 127, torch.int8)
+            x = torch.ops.quantized_decomposed.dequantize_per_tensor(levels, 0.01, 0, -128, 127, torch.int8)
+            return (x.flatten(1),)
+
+    x = torch.rand(1, 1, 40, 40, generator=torch.Generator().manual_seed(0))
+    graph = torch.export.export(Rounded(), (x,)).module()
+    largest, _ = border_falls(graph, [x.numpy()])
+    assert largest == pytest.approx(0.01, rel=1e-3)
+    assert border_falls(graph, [x.numpy()]) == border_falls(graph, [x.numpy()])
+    # What lies in the middle between two borders never falls, and one of many that lie anywhere does.
+    assert border_falls(graph, [np.full((1, 1, 40, 40), 0.05, np.float32)]) == (0.0, 0.0)
+
+
 def test_a_float_graph_has_no_output_step() -> None:
     with pytest.raises(ValueError, match="rounds nothing"):
-        bounds.output_step(small_student.exported_float().module(), [PHOTO])
+        output_step(small_student.exported_float().module(), [PHOTO])

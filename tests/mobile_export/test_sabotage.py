@@ -25,6 +25,7 @@ from mobile_export.verify.diagnosis import diagnose_graphs, diagnose_package
 from mobile_export.verify.ladder import BrokenParityCheck, ParityLadder
 from mobile_export.verify.mil_reference import MilError
 from mobile_export.verify.package_checks import check_package
+from mobile_export.verify.rounding import Rounding
 
 PHOTOS = small_student.photos()[:24]
 
@@ -56,8 +57,8 @@ def ladder(outputs: ParityLadder) -> ParityLadder:
 
 @pytest.fixture(scope="module")
 def scales(outputs: ParityLadder) -> Scales:
-    step = bounds.output_step(small_student.exported_int8().module(), PHOTOS)
-    return Scales(float(np.std(outputs.outputs["eager float"][:, 0])), step, ANY_NETWORK)
+    rounding = Rounding.of(small_student.exported_int8().module(), PHOTOS)
+    return Scales(float(np.std(outputs.outputs["eager float"][:, 0])), rounding, ANY_NETWORK)
 
 
 @pytest.fixture
@@ -198,7 +199,7 @@ def test_the_ladder_stops_at_the_first_broken_check_and_names_it(ladder: ParityL
     assert broken.value.checks == ladder.checks and len(ladder.checks) == 2
 
 
-def test_a_lowered_int8_program_stays_within_two_output_steps(
+def test_a_lowered_int8_program_stays_within_what_rounding_explains(
     ladder: ParityLadder, int8: Path, scales: Scales
 ) -> None:
     program = load_program(int8, prefer="executorch")

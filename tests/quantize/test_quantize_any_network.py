@@ -32,7 +32,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("example", "least"),
     # Gates and h-swish between random convolutions multiply what each layer rounds: MobileNetV3 is the hard one.
-    [(mobilenetv3, 0.8), (resnet18, 0.95), (vit, 0.9)],
+    [(mobilenetv3, 0.95), (resnet18, 0.99), (vit, 0.99)],
     ids=["mobilenetv3", "resnet18", "vit"],
 )
 def test_an_example_becomes_int8_ranks_as_its_float_and_survives_its_file(
