@@ -1,6 +1,6 @@
-"""The packaged teacher's probe: its projection fitted through the prompts, on frozen features.
+"""A packaged teacher's probe: its projection fitted through the prompts, on frozen features.
 
-The two packaged towers were never trained together: the projection that joins them starts at random, and fine-tuning
+Two packaged towers were never trained together: the projection that joins them starts at random, and fine-tuning
 a trunk through a random projection only pulls it about. Here the trunk is frozen and its features are computed once;
 the projection alone learns to place photos among the prompts' embeddings: where people's scores put them (stage B's
 idea), and, along ladders of degradations, away from the good prompt and towards the one that names the fault (stage

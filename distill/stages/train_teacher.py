@@ -15,22 +15,23 @@ from typing import Literal
 
 import numpy as np
 import torch
+from pocketiqa.parity import srcc
 
 from distill.data.degraded_photos import pristine_photos
 from distill.data.mos_sets import MOS_SETS, MosSet, MosSetError, split_by_hash
 from distill.data.smoke_photos import write_smoke_photos
 from distill.data.training_photos import check_photos
 from distill.heads.projection import ProjectionConfig, fit_projection
-from distill.networks.student import INPUT_SPEC
 from distill.stages.alignment import AlignmentConfig, AlignmentStage
 from distill.stages.opinions import OpinionConfig, OpinionStage
 from distill.teacher.load import load_teacher, save_trained_teacher
-from distill.teacher.packaged import Lite2Features
+from distill.teacher.packaged import PACKAGED, embed_views
+from distill.teacher.packaged_features import packaged_features
+from distill.teacher.prompt_scores import prompt_scores
 from distill.teacher.teacher import Teacher, TeacherConfig
 from distill.training.distributed import this_process
 from distill.training.feature_sets import ladder_features, scored_features
 from distill.training.features import ScoredFeatures
-from distill.training.frozen_trunk import FrozenTrunk
 from distill.training.run_folder import RunFolder
 from distill.training.trainer import TrainerConfig, train
 
@@ -47,10 +48,10 @@ class TeacherRunConfig:
         preset: ``smoke`` runs both stages to their end in a minute, on photos that packages carry.
         keep_start: share of the starting image tower in the final one (WiSE-FT), 0 to 1.
         seed: of every draw.
-        cache: where the features of the packaged teacher's frozen trunk are kept.
+        cache: where the features of a packaged teacher's frozen trunk are kept.
         teacher: which one.
         kinds_per_photo: degradation ladders of each pristine photo, for the probe.
-        probe: the packaged teacher's projection, fitted to scores and ladders before any stage; 0 iterations leave it
+        probe: a packaged teacher's projection, fitted to scores and ladders before any stage; 0 iterations leave it
             out.
         alignment: stage A's losses.
         alignment_steps: stage A's steps and rates.
@@ -119,15 +120,16 @@ def train_teacher(config: TeacherRunConfig) -> dict[str, object]:
     # Every process, and every restart, must draw the same weights where the model begins with random ones.
     torch.manual_seed(config.seed)
     teacher = load_teacher(config.teacher)
-    if config.teacher.model == "packaged" and mos_sets and config.probe.iterations:
-        _fit_projection(teacher, mos_sets, photos, config)
+    figures = {}
+    if config.teacher.model in PACKAGED and mos_sets and config.probe.iterations:
+        figures = _fit_projection(teacher, mos_sets, photos, config)
     start = {name: tensor.clone() for name, tensor in teacher.learnt().state_dict().items()}
     with this_process() as process:
         if config.alignment_steps.steps:
             stage = AlignmentStage(teacher, photos, config.alignment)
             train(stage, config.alignment_steps, folders["alignment"], config.seed, process)
-        figures = {}
-        if mos_sets:
+        trained = config.alignment_steps.steps or config.opinion_steps.steps
+        if mos_sets and (trained or not figures):
             stage = OpinionStage(teacher, mos_sets, config.opinions)
             if config.opinion_steps.steps:
                 train(stage, config.opinion_steps, folders["opinions"], config.seed, process)
@@ -138,9 +140,15 @@ def train_teacher(config: TeacherRunConfig) -> dict[str, object]:
     return figures
 
 
-def _fit_projection(teacher: Teacher, mos_sets: list[MosSet], photos: list[Path], config: TeacherRunConfig) -> None:
-    """Fit the packaged teacher's projection to people's scores and to ladders, on features of its frozen trunk."""
-    trunk = FrozenTrunk(Lite2Features(), INPUT_SPEC)
+def _fit_projection(
+    teacher: Teacher, mos_sets: list[MosSet], photos: list[Path], config: TeacherRunConfig
+) -> dict[str, float]:
+    """Fit a packaged teacher's projection to people's scores and to ladders, on features of its frozen trunk.
+
+    Returns:
+        SRCC within each source, on photos that were held out.
+    """
+    trunk = packaged_features(config.teacher.model)
     sets = [scored_features(mos_set, trunk, config.cache) for mos_set in mos_sets]
     sources = [np.char.add(f"{mos_set.name} ", mos_set.sources.astype(str)) for mos_set in mos_sets]
     scored = ScoredFeatures(
@@ -149,8 +157,13 @@ def _fit_projection(teacher: Teacher, mos_sets: list[MosSet], photos: list[Path]
     held_out = split_by_hash([path for mos_set in mos_sets for path in mos_set.paths], 0.1)
     ladders = ladder_features(photos, config.kinds_per_photo, config.seed, trunk, config.cache) if photos else None
     text, scoring = teacher.text().detach(), config.teacher.scoring
-    views = len(INPUT_SPEC.views)
-    teacher.take_projection(*fit_projection(scored.take(~held_out), ladders, views, text, scoring, config.probe))
+    views = len(trunk.input.views)
+    fitted = fit_projection(scored.take(~held_out), ladders, views, text, scoring, config.probe)
+    teacher.take_projection(*fitted)
+    rest = scored.take(held_out)
+    score = prompt_scores(embed_views(rest.features, *fitted), text, scoring).score.numpy()
+    rows = {str(name): rest.sources == name for name in np.unique(rest.sources)}
+    return {f"srcc {name}": srcc(score[own], rest.mos[own].numpy()) for name, own in rows.items() if own.sum() > 2}
 
 
 @torch.no_grad()

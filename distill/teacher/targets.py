@@ -17,11 +17,11 @@ from pocketiqa.preprocess import preprocess
 from distill.data.degraded_photos import CLEAN, DegradedPhoto, render
 from distill.data.mos_sets.photo_set import MosSet
 from distill.data.training_photos import read_photo
-from distill.teacher.packaged import Lite2Features, embed_views, keeps_packaged_trunk
+from distill.teacher.packaged import PACKAGED, embed_views
+from distill.teacher.packaged_features import packaged_features
 from distill.teacher.prompt_scores import prompt_scores
 from distill.teacher.teacher import Teacher
 from distill.training.frozen_features import features_of_photos, frozen_features
-from distill.training.frozen_trunk import FrozenTrunk
 
 
 def pseudo_labels(teacher: Teacher, mos_set: MosSet, cache: Path) -> torch.Tensor:
@@ -32,10 +32,10 @@ def pseudo_labels(teacher: Teacher, mos_set: MosSet, cache: Path) -> torch.Tenso
 
 def embeddings_of_photos(teacher: Teacher, mos_set: MosSet, cache: Path) -> torch.Tensor:
     """The teacher's unit embeddings n×D of a MOS set's photos, each the mean direction of its views."""
-    if keeps_packaged_trunk(teacher.visual):
+    packaged = PACKAGED.get(teacher.config.model)
+    if packaged is not None and packaged.keeps_trunk(teacher.visual):
         # Its features are at hand: its projection was fitted to them.
-        trunk = FrozenTrunk(Lite2Features(), teacher.input)
-        features = features_of_photos(mos_set.paths, trunk, cache, mos_set.name)
+        features = features_of_photos(mos_set.paths, packaged_features(teacher.config.model), cache, mos_set.name)
         projection = teacher.visual.head.proj
         with torch.no_grad():
             return embed_views(features, projection.weight, projection.bias)

@@ -26,12 +26,12 @@ class TeacherConfig:
     """Which teacher, and how it is asked.
 
     Attributes:
-        model: a name as in ``towers.py``: ``packaged``, ``RN50:openai``, ``local-dir:FOLDER``, …
+        model: a name as in ``towers.py``: ``lite2``, ``clip-b16``, ``RN50:openai``, ``local-dir:FOLDER``, …
         scoring: by antonym pairs, by grades, or the mean of both.
         context_tokens: learnable words before every prompt; 0 leaves the prompts as they are written.
     """
 
-    model: str = "packaged"
+    model: str = "lite2"
     scoring: Scoring = "both"
     context_tokens: int = 0
 
@@ -61,7 +61,7 @@ class Teacher(nn.Module):
         return self.towers.visual
 
     def take_projection(self, weight: torch.Tensor, bias: torch.Tensor) -> None:
-        """The packaged tower's projection, D×d and D, as it was fitted; stages A and B then leave it as it is.
+        """A packaged tower's projection, D×d and D, as it was fitted; stages A and B then leave it as it is.
 
         The fit's penalty makes its weights so small that a few steps of a rate useful to the tower would undo it.
         """

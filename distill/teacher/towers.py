@@ -1,10 +1,11 @@
-"""Two-tower models by name: open_clip's with a tag, a folder or a file of weights, or the packaged one.
+"""Two-tower models by name: open_clip's with a tag, a folder or a file of weights, or a packaged one.
 
     load_clip("RN50:openai")                       open_clip's name and tag, downloaded
     load_clip("RN50:~/QualiCLIP.pth")              open_clip's name and a state dict in OpenAI's or open_clip's layout
     load_clip("local-dir:~/clip")                  a folder with open_clip_config.json and weights
     load_clip("RN50:random")                       an architecture alone, to try code on
-    load_clip("packaged")                          EfficientNet-Lite2 and MiniLM, from Python packages
+    load_clip("clip-b16")                          CLIP's ViT-B/16 and MiniLM, from Python packages
+    load_clip("lite2")                             EfficientNet-Lite2 and MiniLM, from Python packages
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ import torch
 from torch import nn
 
 from distill.networks.student import INPUT_SPEC
-from distill.teacher.packaged import packaged_clip, packaged_tokenizer
+from distill.teacher.clip_tower import ClipTowerError
+from distill.teacher.packaged import PACKAGED, packaged_tokenizer
 from distill.teacher.two_towers import TeacherError, TwoTowers
 
+_PACKAGED_NAMES = " or ".join(map(repr, PACKAGED))
 _WRAPPERS = ("module.", "model.", "clip_model.")  # prefixes that training code leaves on every key
 # What OpenAI's archives store beside weights, and what ``accept_any_resolution`` does without.
 _NOT_WEIGHTS = {"input_resolution", "context_length", "vocab_size"}
@@ -28,15 +31,21 @@ _POSITION = "visual.attnpool.positional_embedding"
 
 
 def load_clip(name: str) -> TwoTowers:
-    """A two-tower model in evaluation mode, on the CPU, in float32; it sees the views that the student sees.
+    """A two-tower model in evaluation mode, on the CPU, in float32.
+
+    It sees the views that the student sees; a packaged one says which it sees.
 
     Raises:
         TeacherError: the name, tag, folder or file is not there or does not fit.
     """
-    if name == "packaged":
-        model, tokenize = packaged_clip(), packaged_tokenizer()
-    else:
-        model, tokenize = _open_clip_model(name)
+    if name in PACKAGED:
+        packaged = PACKAGED[name]
+        try:
+            model, tokenize = packaged.towers(), packaged_tokenizer()
+        except ClipTowerError as error:
+            raise TeacherError(str(error)) from None
+        return TwoTowers(model.float().eval(), tokenize, packaged.mean, packaged.std, packaged.input or INPUT_SPEC)
+    model, tokenize = _open_clip_model(name)
     trained_with = model.visual.preprocess_cfg
     mean, std = (tuple(trained_with[part]) for part in ("mean", "std"))
     return TwoTowers(model.float().eval(), tokenize, mean, std, INPUT_SPEC)
@@ -79,8 +88,8 @@ def _open_clip_model(name: str) -> tuple[nn.Module, Callable[[list[str]], torch.
     if architecture not in known:
         near = difflib.get_close_matches(architecture, known, n=5, cutoff=0.3)
         raise TeacherError(
-            f"unknown teacher {architecture!r}; give 'packaged' or an open_clip architecture and tag, for example "
-            f"'RN50:openai'; names like this one: {', '.join(near) or 'none'}"
+            f"unknown teacher {architecture!r}; give {_PACKAGED_NAMES}, or an open_clip architecture and tag, for "
+            f"example 'RN50:openai'; names like this one: {', '.join(near) or 'none'}"
         )
     tags = open_clip.list_pretrained_tags_by_model(architecture)
     tokenize = open_clip.get_tokenizer(architecture)
@@ -96,7 +105,7 @@ def _open_clip_model(name: str) -> tuple[nn.Module, Callable[[list[str]], torch.
         except (RuntimeError, OSError) as error:
             raise TeacherError(
                 f"the weights of {name!r} could not be downloaded ({error}); on a machine without network use "
-                "'packaged', or copy them here and give 'ARCHITECTURE:FILE'"
+                f"{_PACKAGED_NAMES}, or copy them here and give 'ARCHITECTURE:FILE'"
             ) from None
         return model, tokenize
     if not file.is_file():

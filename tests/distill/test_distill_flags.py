@@ -27,7 +27,7 @@ from distill.data.mos_sets import MosSet, split_by_hash
 from distill.heads.attributes import AttributesConfig, fit_attributes
 from distill.heads.hidden_units import HiddenUnitsConfig, fit_hidden_units
 from distill.heads.projection import ProjectionConfig, fit_projection
-from distill.networks.student import WIDTH, Heads, Student
+from distill.networks.student import INPUT_SPEC, WIDTH, Heads, Student
 from distill.stages import train_student as student_module
 from distill.stages import train_teacher as teacher_module
 from distill.stages.alignment import AlignmentConfig, AlignmentStage
@@ -253,14 +253,15 @@ def of_teacher_run(world: World, config: TeacherRunConfig) -> object:
     """The trained tower, its record and folder, and what the projection was fitted to."""
     fitted = []
 
-    def fit(scored: ScoredFeatures, ladders: LadderFeatures, *_: object) -> tuple[torch.Tensor, ...]:
+    def fit(
+        scored: ScoredFeatures, ladders: LadderFeatures, views: int, text: torch.Tensor, *_: object
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         fitted.extend([scored.features, ladders.features])
-        return ()
+        return torch.zeros(text.shape[1], scored.features.shape[1] // views), text[0]
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(teacher_module, "load_teacher", world.teacher)
-        patch.setattr(teacher_module, "FrozenTrunk", Pooled)
-        patch.setattr(teacher_module, "Lite2Features", lambda: None)
+        patch.setattr(teacher_module, "packaged_features", lambda _: Pooled(None, INPUT_SPEC))
         patch.setattr(teacher_module, "fit_projection", fit)
         patch.setattr(Teacher, "take_projection", lambda *_: None)
         figures = train_teacher(config)

@@ -29,7 +29,7 @@ def test_the_context_moves_the_text_and_leaves_no_hook_behind(tiny_resnet: TwoTo
 
 
 def test_the_sentence_encoder_takes_a_context_too() -> None:
-    towers = load_clip("packaged")
+    towers = load_clip("lite2")
     context = PromptContext(towers.model.requires_grad_(False), towers.tokenize, ["Good photo.", "Bad photo."], words=4)
     context().sum().backward()
     assert context.learnt.sum(1).tolist() == [4, 4]

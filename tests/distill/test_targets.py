@@ -16,7 +16,7 @@ from distill.data.degraded_photos import CLEAN, DegradedPhoto, severity_ladders
 from distill.data.mos_sets import MosSet
 from distill.networks.student import INPUT_SPEC
 from distill.teacher.load import load_teacher
-from distill.teacher.packaged import keeps_packaged_trunk
+from distill.teacher.packaged import PACKAGED
 from distill.teacher.prompt_scores import prompt_scores
 from distill.teacher.targets import embeddings_of_copies, embeddings_of_photos, pseudo_labels, teacher_embeddings
 from distill.teacher.teacher import Teacher, TeacherConfig
@@ -100,16 +100,16 @@ def test_the_teacher_scores_photos_over_the_views_that_the_student_sees(
 def test_a_packaged_teacher_whose_trunk_nothing_trained_scores_from_features_as_it_does_from_photos(
     tmp_path: Path, files: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("distill.teacher.targets.FrozenTrunk", EagerTrunk)
+    monkeypatch.setattr("distill.teacher.packaged_features.FrozenTrunk", EagerTrunk)
     teacher = load_teacher(TeacherConfig())
     mos_set = MosSet("own", files, np.array([0.2, 0.8, 0.5]), np.array(["a", "b", "a"]))
-    assert keeps_packaged_trunk(teacher.visual)
+    assert PACKAGED["lite2"].keeps_trunk(teacher.visual)
     cache = tmp_path / "cache"
     from_features = pseudo_labels(teacher, mos_set, cache)
     assert [file.name.startswith("own-") for file in cache.iterdir()] == [True]
     with torch.no_grad():
         next(teacher.visual.trunk.parameters())[0, 0, 0, 0] += 1e-5
-    assert not keeps_packaged_trunk(teacher.visual)
+    assert not PACKAGED["lite2"].keeps_trunk(teacher.visual)
     from_photos = pseudo_labels(teacher, mos_set, cache)
     assert len(list(cache.iterdir())) == 2
     assert from_features.numpy() == pytest.approx(from_photos.numpy(), abs=0.01)

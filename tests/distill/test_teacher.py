@@ -86,8 +86,8 @@ def test_only_a_learnt_context_makes_the_text_trainable(tiny_resnet: TwoTowers) 
     assert teacher.context.vectors.grad.norm() > 0
 
 
-def test_the_packaged_teacher_reads_two_real_towers() -> None:
-    teacher = load_teacher(TeacherConfig("packaged"))
+def test_the_packaged_baseline_reads_two_real_towers() -> None:
+    teacher = load_teacher(TeacherConfig("lite2"))
     with torch.no_grad():
         check(teacher(torch.rand(1, 3, 96, 64)), 1)
     text = teacher.text()

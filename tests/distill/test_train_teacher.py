@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from distill.data.mos_sets import MosSetError
+from distill.data.smoke_photos import write_smoke_photos
+from distill.heads.projection import ProjectionConfig
 from distill.stages.train_teacher import TeacherRunConfig, train_teacher
 from distill.teacher.load import load_trained_teacher
 from distill.teacher.two_towers import TeacherError
 from distill.training.run_folder import RunError
+from distill.training.trainer import TrainerConfig
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +47,26 @@ def test_a_finished_run_started_again_ends_with_the_same_teacher_and_only_the_im
 def test_another_configuration_in_the_same_folder_is_refused(run: Path) -> None:
     with pytest.raises(RunError, match="seed differ"):
         train_teacher(TeacherRunConfig(run, preset="smoke", keep_start=0.25, seed=1))
+
+
+def test_a_projection_without_stages_ranks_the_photos_that_it_held_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, scored = write_smoke_photos(tmp_path / "photos")
+    none = TrainerConfig(steps=0)
+    config = TeacherRunConfig(
+        tmp_path,
+        mos_set=["own"],
+        mos_folder=[scored],
+        cache=tmp_path / "cache",
+        probe=ProjectionConfig(iterations=2),
+        alignment_steps=none,
+        opinion_steps=none,
+    )
+    monkeypatch.setattr("distill.stages.train_teacher.split_by_hash", lambda paths, _: np.arange(len(paths)) < 6)
+    figures = train_teacher(config)
+    assert figures.keys() == {"srcc own even", "srcc own odd"}
+    assert all(-1 <= figure <= 1 for figure in figures.values())
 
 
 @pytest.mark.parametrize(
