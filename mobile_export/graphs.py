@@ -80,7 +80,7 @@ def check_graphs(graphs: Graphs, ladder: ParityLadder, promise: Promise) -> None
         ladder.step(UNROUNDED, eager(unrounded))
     ladder.check(FLOAT, UNROUNDED, SAME_GRAPH)
     ladder.step(PREPARED, eager(graphs.int8.prepared))
-    ladder.check(FLOAT, PREPARED, Promised(promise))
+    ladder.check(FLOAT, PREPARED, Promised(promise.on_golden_photos()))
     ladder.step(INT8, eager(graphs.int8.converted.module()))
     ladder.check(PREPARED, INT8, SAME_GRAPH)
     if graphs.int8.portable is not None:

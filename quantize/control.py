@@ -38,18 +38,25 @@ class Outcome:
 
 
 def within_max_drop(
-    subject: Subject, candidate: tuple[Prepared, Figures], recipe: Recipe, max_drop: float
+    subject: Subject, candidate: tuple[Prepared, Figures], recipe: Recipe, max_drop: float, mean_abs: float | None
 ) -> Outcome:
     """Revert as few of the worst layers as needed, and say what it costs.
+
+    Both are held on the validation photos; the number of layers is found by the drop alone.
 
     Args:
         subject: float network and photos.
         candidate: the recipe's int8 network and its validation figures.
         recipe: how it was quantized; fine-tuning is left out where layers are reverted.
         max_drop: see :func:`drop`.
+        mean_abs: the most that scores may move by on average; None for any.
     """
+
+    def holds(figures: Figures) -> bool:
+        return drop(figures) <= max_drop and (mean_abs is None or figures.mean_abs <= mean_abs)
+
     prepared, figures = candidate
-    if drop(figures) <= max_drop:
+    if holds(figures):
         return Outcome(prepared, figures, frozenset(), True, [_verdict(figures, max_drop, 0), "float layers: none"])
     plain = dataclasses.replace(recipe, fine_tuning=None)
     kept = recipe.float_modules or frozenset()
@@ -74,7 +81,7 @@ def within_max_drop(
     count = fewest(suffices, most)
     reverted, lowered, modules = revert(count, subject.photos)
     figures = subject.judge(lowered, f"{count} float layers")
-    while drop(figures) > max_drop and count < most:  # the validation photos disagree: a quarter more
+    while not holds(figures) and count < most:  # the validation photos disagree: a quarter more
         count = min(most, count + max(1, count // 4))
         reverted, lowered, modules = revert(count, subject.photos)
         figures = subject.judge(lowered, f"{count} float layers")
@@ -84,7 +91,7 @@ def within_max_drop(
         reverted,
         figures,
         modules,
-        drop(figures) <= max_drop,
+        holds(figures),
         [
             _verdict(figures, max_drop, count),
             f"tried (float layers: SRCC to float on {len(trial.inputs)} photos): "

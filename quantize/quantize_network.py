@@ -60,16 +60,16 @@ def quantize_network(config: QuantizeConfig) -> tuple[str, bool]:
     if config.qat.steps:
         recipes["QAT"] = dataclasses.replace(recipes["PTQ"], fine_tuning=config.qat)
     candidates = {name: _candidate(subject, recipe, name) for name, recipe in recipes.items()}
+    promise = promise_for(config.network, config.max_drop)
     best = min(candidates, key=lambda name: candidates[name][1].mean_abs)
     outcome: Outcome | None = None
     if config.max_drop is not None:
-        outcome = within_max_drop(subject, candidates[best], recipes[best], config.max_drop)
+        outcome = within_max_drop(subject, candidates[best], recipes[best], config.max_drop, promise.mean_abs)
         if outcome.float_modules:
             kept = outcome.float_modules
             best = f"{best} + control"
             candidates[best] = outcome.prepared, outcome.figures
     prepared, figures = candidates[best]
-    promise = promise_for(config.network, config.max_drop)
     record = {
         "command": "python -m quantize " + shlex.join(Path(a).name if a.startswith("/") else a for a in sys.argv[1:]),
         "seed": config.seed,

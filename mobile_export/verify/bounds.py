@@ -108,5 +108,5 @@ def half_precision(scales: Scales) -> Bound:
 
 
 def promised(scales: Scales) -> Promised:
-    """For int8 against float."""
-    return Promised(scales.promise)
+    """For int8 against float, on the golden photos."""
+    return Promised(scales.promise.on_golden_photos())

@@ -80,7 +80,7 @@ def verify_bundle(
     Args:
         path: the bundle's folder or packed file.
         images: photos to compare int8 with fp32 on; the golden photos otherwise.
-        promise: for that comparison; the manifest's otherwise.
+        promise: for that comparison; the manifest's otherwise, as :meth:`Promise.on_golden_photos` for those.
         progress: wraps the loops over photos, e.g. ``tqdm``.
 
     Raises:
@@ -120,7 +120,8 @@ def verify_bundle(
         measured = {variant: _score(scorer, named, progress, found) for variant, scorer in scorers.items()}
         found.source = f"{len(images)} photos"
     if len(measured) == 2:
-        _compare(found, bundle, measured, promise or bundle.manifest.promise)
+        made = bundle.manifest.promise
+        _compare(found, bundle, measured, promise or (made.on_golden_photos() if images is None else made))
     return found
 
 

@@ -91,6 +91,14 @@ def test_the_shipped_student_promises_more_than_any_network() -> None:
     assert ANY_NETWORK.broken(1000, figures) == [] and set(SHIPPED.to_dict()) == set(NAMES)
 
 
+def test_on_golden_photos_the_shipped_student_is_held_to_all_and_others_to_twice_their_loss() -> None:
+    assert SHIPPED.on_golden_photos() == SHIPPED
+    assert Promise(srcc=0.99, mean_abs=0.01).on_golden_photos().to_dict() == pytest.approx(
+        {"srcc": 0.98, "mean_abs": 0.02}
+    )
+    assert Promise(srcc=0.2, max_abs=0.9).on_golden_photos() == Promise(srcc=0.0, max_abs=1.0)
+
+
 def test_the_bounds_need_neither_numpy_nor_torch() -> None:
     check = (
         "import sys, types; package = types.ModuleType('pocketiqa'); package.__path__ = [sys.argv[1]];"
