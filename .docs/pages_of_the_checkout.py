@@ -17,7 +17,8 @@ from mkdocs.structure.pages import Page
 ROOT = Path(__file__).parents[1]
 ROOMS = ("sdk_python", "distill", "quantize", "mobile_export", "benchmarks", "tests")
 MERMAID = "assets/mermaid.js"
-_LINK = re.compile(r"""(?P<before>\]\(|(?:src|href)=")(?P<target>[^)#"\s:]+)(?P<after>[^)"]*[)"])""")
+_LINK = re.compile(r"""(?:\]\(|(?:src|href)=")(?P<target>[^)#"\s:]+)""")
+_TEXT_LINK = re.compile(r"\[(?P<text>[^\]]+)\]\((?P<target>[^)#\s:]+)\)")
 _CODE = re.compile(r"`[^`\n]+`")
 
 
@@ -49,7 +50,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """What a forge shows and a site does not: a folder behind a link, and an escaped pipe in a table's code.
 
-    A link to a folder leads to its README, or is left out where the folder has none.
+    A link to a folder leads to its README, or is words alone where the folder has none.
     """
     here = (ROOT / page.file.src_uri).parent
 
@@ -57,9 +58,9 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         if not (here / match["target"]).is_dir():
             return match[0]
         readme = f"{match['target'].rstrip('/')}/README.md"
-        return f"{match['before']}{readme}{match['after']}" if (here / readme).is_file() else "]"
+        return f"[{match['text']}]({readme})" if (here / readme).is_file() else match["text"]
 
-    return _CODE.sub(lambda match: match[0].replace("\\|", "|"), _LINK.sub(of_a_folder, markdown))
+    return _CODE.sub(lambda match: match[0].replace("\\|", "|"), _TEXT_LINK.sub(of_a_folder, markdown))
 
 
 def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
