@@ -26,7 +26,7 @@ from mobile_export.artifacts import ARTIFACTS, FP32, XNNPACK_INT8, Artifact, cho
 from mobile_export.bundle.golden import SHOWN_TENSORS, WALL, golden_photos
 from mobile_export.bundle.report import draw_report
 from mobile_export.bundle.writer import BundleWriter
-from mobile_export.graphs import FLOAT, Graphs, check_graphs
+from mobile_export.graphs import FLOAT, INT8, Graphs, check_graphs
 from mobile_export.lower.request import Request
 from mobile_export.sources import Sources, default_bundle
 from mobile_export.verify.app_input import check_app_input
@@ -158,7 +158,9 @@ def golden_ladder(sources: Sources, photos: Sequence[Path], noise_inputs: int) -
 
 def measure_scales(sources: Sources, graphs: Graphs, ladder: ParityLadder) -> Scales:
     """What the bounds are measured in, once the ladder has the float network's outputs."""
-    rounding = None if graphs.int8 is None else Rounding.of(graphs.int8.converted.module(), ladder.photos)
+    rounding = None
+    if graphs.int8 is not None:
+        rounding = Rounding.of(graphs.int8.converted.module(), ladder.photos, ladder.outputs[INT8])
     return Scales(float(np.std(ladder.outputs[FLOAT][:, 0])), rounding, sources.promise)
 
 

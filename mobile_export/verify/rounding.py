@@ -18,8 +18,6 @@ _QUANTIZE = "quantize_per_tensor"
 _DEQUANTIZE = "dequantize_per_tensor"
 # Photos that the output step is averaged over; it varies little.
 _PHOTOS_FOR_STEP = 4
-# Photos that are run with their roundings nudged.
-_PHOTOS_FOR_FALLS = 8
 # Float16 keeps eleven bits: what it computes for a value of 64 steps, the middle of int8's range, may be off by this.
 _NUDGE = 64 / 2**11
 
@@ -39,17 +37,22 @@ class Rounding:
     falls_mean: float
 
     @classmethod
-    def of(cls, converted: torch.fx.GraphModule, inputs: Sequence[np.ndarray]) -> Rounding:
-        """Measured on the first of the inputs, each float32 of the graph's input shape.
+    def of(
+        cls, converted: torch.fx.GraphModule, inputs: Sequence[np.ndarray], outputs: np.ndarray
+    ) -> Rounding:
+        """Measured on ``inputs``, each float32 of the graph's input shape; ``outputs`` are the graph's for them,
+        n×(1 + attributes).
 
         Raises:
             ValueError: nothing in the graph is rounded to int8.
         """
-        return cls(output_step(converted, inputs), *border_falls(converted, inputs))
+        return cls(output_step(converted, inputs), *border_falls(converted, inputs, outputs))
 
 
 @torch.no_grad()
-def border_falls(converted: torch.fx.GraphModule, inputs: Sequence[np.ndarray]) -> tuple[float, float]:
+def border_falls(
+    converted: torch.fx.GraphModule, inputs: Sequence[np.ndarray], outputs: np.ndarray
+) -> tuple[float, float]:
     """How far outputs move, at most and the score on average, when each value is nudged before it is rounded.
 
     The nudges are even in ±3 % of the rounding's step, what a value of 64 steps loses in float16, and the same in
@@ -58,13 +61,13 @@ def border_falls(converted: torch.fx.GraphModule, inputs: Sequence[np.ndarray]) 
     Args:
         converted: an int8 graph whose first output is ``quality``.
         inputs: float32 of the graph's input shape.
+        outputs: what the graph gives for them without nudges, n×(1 + attributes).
     """
-    gaps = []
-    for number, views in enumerate(inputs[:_PHOTOS_FOR_FALLS]):
-        photo = torch.from_numpy(views)
-        gaps.append((_Nudged(converted, number).run(photo)[0] - converted(photo)[0]).abs().flatten())
-    found = torch.stack(gaps)
-    return float(found.max()), float(found[:, 0].mean())
+    nudged = [
+        _Nudged(converted, number).run(torch.from_numpy(views))[0].numpy() for number, views in enumerate(inputs)
+    ]
+    gaps = np.abs(np.concatenate(nudged) - outputs)
+    return float(gaps.max()), float(gaps[:, 0].mean())
 
 
 def output_step(converted: torch.fx.GraphModule, inputs: Sequence[np.ndarray]) -> float:

@@ -38,7 +38,8 @@ def test_the_w8a8_package_is_as_close_to_its_graph_as_rounding_explains(w8a8: Pa
     expected = graph_scores(graph)
     found = package_scores(w8a8, precision)
     # A wrong constant would be ten times further away.
-    allowed = same_int8_graph(Scales(0.0, Rounding.of(graph.module(), small_student.photos()), small_student.PROMISE))
+    rounding = Rounding.of(graph.module(), small_student.photos(), expected)
+    allowed = same_int8_graph(Scales(0.0, rounding, small_student.PROMISE))
     assert not allowed.broken(expected, found)
     assert min(spearmanr(a, b).statistic for a, b in zip(found.T, expected.T)) > 0.97
 

@@ -57,7 +57,7 @@ def ladder(outputs: ParityLadder) -> ParityLadder:
 
 @pytest.fixture(scope="module")
 def scales(outputs: ParityLadder) -> Scales:
-    rounding = Rounding.of(small_student.exported_int8().module(), PHOTOS)
+    rounding = Rounding.of(small_student.exported_int8().module(), PHOTOS, outputs.outputs["converted int8"])
     return Scales(float(np.std(outputs.outputs["eager float"][:, 0])), rounding, ANY_NETWORK)
 
 
