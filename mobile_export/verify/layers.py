@@ -28,6 +28,8 @@ _MIL_PRODUCTS = {"conv", "linear"}
 _MIL_CHAINED = {"batch_norm", "clip", "relu", "relu6"}
 # Weights below this share of their tensor's largest are compared with that share: float16 holds them coarsely.
 _SMALL = 1e-3
+# Half the distance of float16's smallest numbers.
+_HALF_SUBNORMAL = 2.0**-25
 # A head's few outputs may cancel to nothing, and then any error is large beside them; the outputs' check judges those.
 _FEWEST_VALUES = 64
 
@@ -149,9 +151,12 @@ def weight_gaps(program: MilProgram, reference: list[GraphLayer]) -> list[Gap]:
 
 
 def weight_error(reference: np.ndarray, candidate: np.ndarray) -> float:
-    """The largest relative difference of two tensors of one shape; 0 where both hold nothing but zeros."""
+    """The largest relative difference of two tensors of one shape; 0 where both hold nothing but zeros.
+
+    What float16 loses of a value by being too coarse for it is not counted.
+    """
     scale = np.abs(reference) + _SMALL * np.abs(reference).max() + np.finfo(np.float32).tiny
-    return float((np.abs(candidate - reference) / scale).max())
+    return float((np.maximum(np.abs(candidate - reference) - _HALF_SUBNORMAL, 0) / scale).max())
 
 
 def output_gaps(program: MilProgram, reference: list[GraphLayer], views: np.ndarray, precision: str) -> Iterator[Gap]:

@@ -56,6 +56,12 @@ def test_weights_of_zeros_agree_with_zeros_and_with_nothing_else() -> None:
     assert weight_error(zeros, zeros + np.float32(1e-3)) > 1
 
 
+def test_what_float16_is_too_coarse_for_is_no_error_and_a_percent_is() -> None:
+    small = np.random.default_rng(0).normal(scale=1e-5, size=1000).astype(np.float32)
+    assert weight_error(small, small.astype(np.float16).astype(np.float32)) < promises.WEIGHTS
+    assert weight_error(small, small * np.float32(1.01)) > promises.WEIGHTS
+
+
 def test_an_output_that_is_not_finite_is_infinitely_far() -> None:
     assert gap("x", np.ones(3), np.array([1, np.nan, 1])).error == np.inf
 
