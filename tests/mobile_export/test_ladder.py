@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pocketiqa.errors import RuntimeUnavailable
-from pocketiqa.promises import ANY_NETWORK
+from pocketiqa.promises import ANY_NETWORK, Promise
 
-from mobile_export.verify.bounds import Bound, Promised
+from mobile_export.verify.bounds import Bound, Promised, Scales, same_int8_graph
 from mobile_export.verify.checks import Subject, check_outputs
 from mobile_export.verify.ladder import BrokenParityCheck, ParityLadder, not_executed, table
+from mobile_export.verify.rounding import Rounding
 
 QUANTIZATION = Promised(ANY_NETWORK)
 INPUTS = [np.full((1,), value) for value in np.linspace(0.1, 0.9, 30)]
@@ -84,6 +85,15 @@ def test_noise_is_a_row_of_its_own_and_judged_only_where_something_is_promised()
     ]
     with pytest.raises(BrokenParityCheck, match="on noise"):
         ladder.check("float", "other on noise", Bound(max_abs=1e-3))
+
+
+def test_two_programs_of_one_int8_graph_may_differ_as_rounding_explains_and_no_more_than_int8_from_float() -> None:
+    def bound(step: float, falls: float, promise: Promise) -> Bound:
+        return same_int8_graph(Scales(0.1, Rounding(step, 3 * falls, falls), promise))
+
+    assert bound(0.01, 0.001, Promise()) == Bound(max_abs=0.02, mean_abs=0.005)
+    assert bound(0.01, 0.005, Promise()) == Bound(max_abs=pytest.approx(0.03), mean_abs=0.01)
+    assert bound(0.01, 0.1, ANY_NETWORK).mean_abs == 2 * ANY_NETWORK.mean_abs
 
 
 def test_an_artifact_that_cannot_be_executed_is_a_row_and_ends_nothing(ladder: ParityLadder) -> None:
