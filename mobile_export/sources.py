@@ -92,7 +92,9 @@ def _int8_of(network: str, int8: Path | None) -> Path:
             "with --int8 FILE.safetensors, or leave int8 out: --skip int8 coreml_w8a8"
         )
     if not path.is_file():
-        raise FileNotFoundError(f"no int8 state at {path}; make one with: python -m quantize --images DIR")
+        raise FileNotFoundError(
+            f"no int8 state at {path}; make one with: python -m quantize --network {network} --images DIR --out {path}"
+        )
     return path
 
 

@@ -9,10 +9,12 @@ are not measured on. Where the figures then disagree, a quarter more layers go u
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from tqdm import tqdm
 
 from quantize.figures import Figures, measure
 from quantize.prepare import Prepared, convert
@@ -75,9 +77,12 @@ def within_max_drop(
     def suffices(count: int) -> bool:
         scores = revert(count, learning)[1].quality(trial.inputs, f"{count} float layers: trial")[:, 0]
         tried[count] = measure(trial.targets[:, 0], scores).srcc
+        tqdm.write(f"{count} float layers: SRCC to float {tried[count]:.4f}, {1 - max_drop:.4f} needed", sys.stderr)
         return 1 - tried[count] <= max_drop
 
     most = len(layers) - 1
+    rounds = 2 * most.bit_length()
+    tqdm.write(f"--max-drop {max_drop:g}: up to {rounds} rounds, each lowers the network twice", sys.stderr)
     count = fewest(suffices, most)
     reverted, lowered, modules = revert(count, subject.photos)
     figures = subject.judge(lowered, f"{count} float layers")
@@ -97,6 +102,7 @@ def within_max_drop(
             f"tried (float layers: SRCC to float on {len(trial.inputs)} photos): "
             + ", ".join(f"{number}: {srcc:.4f}" for number, srcc in sorted(tried.items())),
             "float layers: " + ", ".join(layer.name for layer in layers[:count]),
+            *([f"{count} of {len(layers)} layers are float: int8 saves little here"] if 2 * count > most else []),
             f"price: {len(int8.buffer) / 1e6:.2f} MB → {len(lowered.buffer) / 1e6:.2f} MB, {ratio:.2f} times as long "
             f"as int8 alone (runs in turns), {lowered.subgraphs} delegated subgraph(s)",
         ],

@@ -87,10 +87,15 @@ def quantize_network(config: QuantizeConfig) -> tuple[str, bool]:
     save_prepared(prepared, out, record)
     broken = figures.broken(promise)
     lines = outcome.lines if outcome else []
-    lines.append(f"the promise holds: {promise}" if not broken else "the promise is broken: " + "; ".join(broken))
+    lines.append(f"the promise holds: {promise}" if not broken else _advice(broken, config))
     lines.append(f"wrote {out}")
     rows = {name: figures for name, (_, figures) in candidates.items()}
     return "\n".join([table(rows), "", *lines]), outcome is None or outcome.holds
+
+
+def _advice(broken: list[str], config: QuantizeConfig) -> str:
+    cures = ["more photos", *(["--qat.steps"] * (not config.qat.steps)), *(["--max-drop"] * (config.max_drop is None))]
+    return f"the promise is broken: {'; '.join(broken)}; what may help: {', '.join(cures)}"
 
 
 def promise_for(network: str, max_drop: float | None) -> Promise:

@@ -12,7 +12,7 @@ from typing import Any
 
 from distill.contract import ContractError, QualityNetwork, check_network
 from distill.networks.student import SHIPPED_STUDENT, Student
-from distill.networks.tensors import load_tensors
+from distill.networks.tensors import load_tensors, tensor_names
 
 Build = Callable[[], QualityNetwork]
 # Each builder makes the network without weights; a state dict fills them.
@@ -38,7 +38,8 @@ def load_network(network: str, weights: Path | None = None) -> QualityNetwork:
 
     Args:
         network: a registered name, or ``FILE.py:FUNCTION``, whose function takes nothing and returns the network.
-        weights: safetensors of the network's ``state_dict``; by default what this repository ships for that name.
+        weights: safetensors of the ``state_dict`` of the network, or of the one that it wraps; by default what this
+            repository ships for that name.
 
     Raises:
         ContractError: no such network, a file of the user's own that cannot be run, or a network that is not what the
@@ -50,7 +51,8 @@ def load_network(network: str, weights: Path | None = None) -> QualityNetwork:
     path = weights_of(network, weights)
     if not path.is_file():
         raise FileNotFoundError(f"no weights at {path}; train a student with: python -m distill student")
-    load_tensors(built.weights_module, path)
+    whole = tensor_names(path) == set(built.state_dict())
+    load_tensors(built if whole else built.weights_module, path)
     return built.eval()
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 from pocketiqa.files import atomic_file
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import nn
 
@@ -18,6 +18,15 @@ def save_tensors(tensors: dict[str, torch.Tensor], path: Path, metadata: dict[st
     own = {name: tensor.detach().clone().contiguous() for name, tensor in tensors.items()}
     with atomic_file(path, "wb") as file:
         file.write(save(own, metadata))
+
+
+def tensor_names(path: Path) -> set[str]:
+    """Names in a safetensors file; none where it is no such file, which :func:`load_tensors` says."""
+    try:
+        with safe_open(path, "pt") as file:
+            return set(file.keys())
+    except SafetensorError:
+        return set()
 
 
 def load_tensors(module: nn.Module, path: Path) -> None:
@@ -37,7 +46,7 @@ def load_tensors(module: nn.Module, path: Path) -> None:
     if different:
         raise ValueError(
             f"{path} does not hold this network's weights: {len(different)} tensors differ in name or shape, "
-            f"for example {min(different)!r}"
+            f"for example {min(different)!r}, {_sides(state, loaded, min(different))}"
         )
     state.update(loaded)
     module.load_state_dict(state)
@@ -45,3 +54,10 @@ def load_tensors(module: nn.Module, path: Path) -> None:
 
 def _shape(tensors: dict[str, torch.Tensor], name: str) -> torch.Size | None:
     return tensors[name].shape if name in tensors else None
+
+
+def _sides(state: dict[str, torch.Tensor], loaded: dict[str, torch.Tensor], name: str) -> str:
+    network, file = _shape(state, name), _shape(loaded, name)
+    if network is None:
+        return "which the network does not have"
+    return "which the file does not have" if file is None else f"{tuple(network)} in the network, {tuple(file)} there"

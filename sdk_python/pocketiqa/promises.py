@@ -134,9 +134,10 @@ APP_INPUT_MAX, APP_INPUT_MEAN = 6.0, 0.5
 # Rounding a weight to float16 changes it by 2**-12; where the smallest weights of a layer are subnormal, by 0.12 %.
 WEIGHTS = 2e-3
 # A layer on its reference's own input: float16 costs up to 0.1 %. In int8 a scale that is rounded to float16 carries
-# some values over a rounding border, up to 0.5 %. A zero point that is off by one moves every value by a step, which
-# is 2 % and more; a weight tensor that is off by 1 % shows as 1 %.
-LAYER_FLOAT16, LAYER_INT8 = 3e-3, 1.2e-2
+# some values over a rounding border: up to 0.5 % in convolutions, 1.4 % behind attention, whose values are few steps
+# wide. A zero point that is off by one moves every value by a step, which is 2 % and more; a weight tensor that is off
+# by 1 % shows as 1 %, and is caught among the weights.
+LAYER_FLOAT16, LAYER_INT8 = 3e-3, 1.7e-2
 
 _LABELS = {
     "srcc": "SRCC", "mean_abs": "mean |Δ|", "max_abs": "max |Δ|", "bias": "|bias|", "flips": "clear flips",

@@ -10,7 +10,7 @@ import pytest
 from pocketiqa.errors import RuntimeUnavailable
 from pocketiqa.promises import ANY_NETWORK, Promise
 
-from mobile_export.verify.bounds import Bound, Promised, Scales, same_int8_graph
+from mobile_export.verify.bounds import SAME_GRAPH, Bound, Promised, Scales, same_int8_graph
 from mobile_export.verify.checks import Subject, check_outputs
 from mobile_export.verify.ladder import BrokenParityCheck, ParityLadder, not_executed, table
 from mobile_export.verify.rounding import Rounding
@@ -94,6 +94,7 @@ def test_two_programs_of_one_int8_graph_may_differ_as_rounding_explains_and_no_m
     assert bound(0.01, 0.001, Promise()) == Bound(max_abs=0.02, mean_abs=0.005)
     assert bound(0.01, 0.005, Promise()) == Bound(max_abs=pytest.approx(0.03), mean_abs=0.01)
     assert bound(0.01, 0.1, ANY_NETWORK).mean_abs == 2 * ANY_NETWORK.mean_abs
+    assert bound(1e-9, 0.0, ANY_NETWORK).max_abs == SAME_GRAPH.max_abs
 
 
 def test_an_artifact_that_cannot_be_executed_is_a_row_and_ends_nothing(ladder: ParityLadder) -> None:
