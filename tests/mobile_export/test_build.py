@@ -46,7 +46,7 @@ def test_each_program_is_one_delegated_subgraph_and_int8_is_small(built: BuildRe
 
 
 def test_int8_is_held_to_the_bundles_promise_in_both_places(built: BuildResult) -> None:
-    promise = Bundle.open(built.out).manifest.promise
+    promise = Bundle.open(built.out).manifest.promise.on_golden_photos()
     held = [check.candidate for check in built.checks if f"SRCC ≥ {promise.srcc:g}" in check.bound]
     assert held == ["prepared", "int8 .pte"]
 

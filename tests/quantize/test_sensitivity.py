@@ -12,6 +12,7 @@ from tiny_student import TinyStudent, tiny_inputs, tuning_photos
 from distill.contract import QualityNetwork
 from mobile_export.examples import mobilenetv3, resnet18, vit
 from quantize.experiments.sensitivity import markdown, sensitivity, write
+from quantize.graph import with_all_below
 from quantize.layers import int8_layers, only_fake_quants
 from quantize.prepare import Prepared, fake_quantizers, prepare
 from quantize.quantizer import NetworkQuantizer
@@ -44,7 +45,7 @@ def test_every_fake_quantization_belongs_to_a_layer_and_goes_with_it_to_float(
     layers = int8_layers(prepared)
     owned = {id(fake_quant) for layer in layers for fake_quant in layer.fake_quants}
     assert [name for name, fake_quant in fake_quantizers(prepared) if id(fake_quant) not in owned] == []
-    modules = frozenset().union(*(layer.modules for layer in layers))
+    modules = with_all_below(network, network.float_layers).union(*(layer.modules for layer in layers))
     with pytest.raises(ValueError, match=f"no layer of {network.name} becomes int8"):
         prepare(network, NetworkQuantizer(network, modules))
 
