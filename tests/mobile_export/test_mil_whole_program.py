@@ -33,6 +33,32 @@ def package_scores(path: Path, precision: str) -> np.ndarray:
 
 
 @pytest.mark.parametrize("precision", ["float32", "float16"])
+def test_the_float16_package_scores_like_the_float_graph(fp16: Path, precision: str) -> None:
+    expected = graph_scores(small_student.exported_float())
+    found = package_scores(fp16, precision)
+    # float16 keeps 11 bits of every weight; the bound is a hundredth of what the scores vary by.
+    assert np.abs(found - expected).mean() < 1e-2 * expected.std(0).mean()
+    assert np.mean([spearmanr(a, b).statistic for a, b in zip(found.T, expected.T)]) > 0.999
+
+
+def test_what_the_float16_package_loses_is_the_rounding_of_its_weights(tmp_path: Path) -> None:
+    with torch.no_grad():
+        exported = small_student.exported_float().run_decompositions({})
+    model = ct.convert(
+        exported,
+        inputs=[ct.TensorType("photo", shape=small_student.photos()[0].shape, dtype=np.float32)],
+        outputs=[ct.TensorType("quality"), ct.TensorType("map")],
+        minimum_deployment_target=ct.target.iOS17,
+        compute_precision=ct.precision.FLOAT32,
+        skip_model_load=True,
+    )
+    path = tmp_path / "float32.mlpackage"
+    model.save(str(path))
+    expected = graph_scores(small_student.exported_float())
+    np.testing.assert_allclose(package_scores(path, "float32"), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("precision", ["float32", "float16"])
 def test_the_w8a8_package_is_as_close_to_its_graph_as_rounding_explains(w8a8: Path, precision: str) -> None:
     graph = small_student.exported_int8()
     expected = graph_scores(graph)
