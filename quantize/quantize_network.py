@@ -94,7 +94,11 @@ def quantize_network(config: QuantizeConfig) -> tuple[str, bool]:
 
 
 def _advice(broken: list[str], config: QuantizeConfig) -> str:
-    cures = ["more photos", *(["--qat.steps"] * (not config.qat.steps)), *(["--max-drop"] * (config.max_drop is None))]
+    cures = ["more photos"]
+    if not config.qat.steps:
+        cures.append("--qat.steps")
+    if config.max_drop is None:
+        cures.append("--max-drop")
     return f"the promise is broken: {'; '.join(broken)}; what may help: {', '.join(cures)}"
 
 

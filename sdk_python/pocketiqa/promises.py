@@ -131,7 +131,7 @@ INPUT_LEVELS_MAX, INPUT_LEVELS_MEAN = 2.01, 0.1
 # An app's own input tensor, in levels of 1/255: decoders of JPEG differ by a level or two in some pixels, a resize in
 # the last one's rounding.
 APP_INPUT_MAX, APP_INPUT_MEAN = 6.0, 0.5
-# Rounding a weight to float16 changes it by 2**-12; where the smallest weights of a layer are subnormal, by 0.12 %.
+# Rounding a weight to float16 changes it by 2**-12; what float16 is too coarse for is left out before.
 WEIGHTS = 2e-3
 # A layer on its reference's own input: float16 costs up to 0.1 %. In int8 a scale that is rounded to float16 carries
 # some values over a rounding border: up to 0.5 % in convolutions, 1.4 % behind attention, whose values are few steps

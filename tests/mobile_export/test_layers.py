@@ -122,6 +122,7 @@ def test_border_falls_move_an_output_by_a_step_and_spare_what_lies_between_borde
 
     x = torch.rand(1, 1, 40, 40, generator=torch.Generator().manual_seed(0))
     graph = torch.export.export(Rounded(), (x,)).module()
+
     def falls(photo: torch.Tensor) -> tuple[float, float]:
         return border_falls(graph, [photo.numpy()], graph(photo)[0].numpy())
 
