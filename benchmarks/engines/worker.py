@@ -135,8 +135,10 @@ def read_input(file: str, shape: list[int]) -> numpy.ndarray:
 def import_runtime(prefer: str | None) -> None:
     """Import what a program's loading would import, so that a load time is the program's alone."""
     package = prefer or os.environ.get(VARIABLE) or next(iter(installed_runtimes()), None)
-    if package in RUNTIMES:
-        importlib.import_module(RUNTIMES[package] + (".runtime" if package == "executorch" else ""))
+    if package == "executorch":
+        executorch_bindings()
+    elif package in RUNTIMES:
+        importlib.import_module(RUNTIMES[package])
 
 
 if __name__ == "__main__":
@@ -145,6 +147,7 @@ if __name__ == "__main__":
     die_with_connection(plan["folder"] if plan["remove"] else None)
     import numpy
     from pocketiqa.runtime import RUNTIMES, VARIABLE, installed_runtimes, load_program
+    from pocketiqa.threadpool import executorch_bindings
 
     import_runtime(plan["prefer"])
     IMPORT_MS = (time.perf_counter() - START) * 1000

@@ -28,12 +28,11 @@ class Bound:
 
     Attributes:
         max_abs: of any output of any input.
-        mean_abs: of the score, mean over inputs.
+        mean_abs: of the score, mean over photos.
     """
 
     max_abs: float | None = None
     mean_abs: float | None = None
-    on_noise = True
 
     def broken(self, reference: np.ndarray, candidate: np.ndarray) -> list[str]:
         """One line for each bound that is not kept, by finite outputs n×(1 + attributes) of the two steps."""
@@ -55,7 +54,6 @@ class Promised:
     """What int8 keeps of the float scores; random noise is shown and not judged, because nothing is promised there."""
 
     promise: Promise
-    on_noise = False
 
     def broken(self, reference: np.ndarray, candidate: np.ndarray) -> list[str]:
         """As :meth:`Bound.broken`, of the scores."""

@@ -24,7 +24,7 @@ import numpy as np
 from pocketiqa.errors import BundleError, RuntimeUnavailable, one_line
 from pocketiqa.files import read_regular_file
 from pocketiqa.manifest import MAX_FILE_BYTES
-from pocketiqa.threadpool import LOCK, PROGRAMS, ThreadPool, set_threads, survive_fork
+from pocketiqa.threadpool import LOCK, PROGRAMS, ThreadPool, executorch_bindings, set_threads, survive_fork
 
 RUNTIMES = {"executorch-numpy-runtime": "executorch_numpy_runtime", "executorch": "executorch"}
 VARIABLE = "POCKETIQA_RUNTIME"
@@ -136,12 +136,14 @@ class _NumpyRuntimeProgram(Program):
 
 class _ExecutorchProgram(Program):
     def _open(self) -> None:
-        from executorch.runtime import Runtime
-
-        # The Program must outlive its methods: keeping it here is what keeps them valid.
-        self._program = Runtime.get().load_program(self._content)
-        self.method_names = set(self._program.method_names)
-        signature = self._program.metadata("forward")
+        runtime = executorch_bindings()
+        # The program must outlive its methods, and its bytes both: keeping them here is what keeps them valid.
+        self._methods: dict[str, Any] = {}
+        self._program = runtime._load_program_from_buffer(
+            self._content, program_verification=runtime.Verification.InternalConsistency
+        )
+        self.method_names = set(map(self._program.get_method_name, range(self._program.num_methods())))
+        signature = self._program.method_meta("forward")
         self.inputs, self.outputs = (
             [_tensor(item.sizes(), item.dtype()) for item in map(tensor, range(count))]
             for count, tensor in (
@@ -150,11 +152,16 @@ class _ExecutorchProgram(Program):
             )
         )
 
+    def unload(self) -> None:
+        self._methods.clear()
+        super().unload()
+
     def _execute(self, method: str, inputs: list[np.ndarray]) -> list[np.ndarray]:
         import torch
 
-        outputs = self._program.load_method(method).execute([torch.from_numpy(array) for array in inputs])
-        return [output.numpy().copy() for output in outputs]
+        if method not in self._methods:
+            self._methods[method] = self._program.load_method(method)
+        return [output.numpy().copy() for output in self._methods[method]([*map(torch.from_numpy, inputs)])]
 
 
 def installed_runtimes() -> dict[str, str]:

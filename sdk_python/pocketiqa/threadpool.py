@@ -1,6 +1,6 @@
 """The one pool of worker threads that a process's ExecuTorch programs share: its size, and surviving a fork.
 
-Neither runtime has a public call for it. The official one has private functions in ``portable_lib``; the
+Neither runtime has a public call for it. The official one has private functions in its bindings; the
 torch-free one exports the C++ methods from its extension module, which are called through ctypes. Where they
 are not found, asking for a thread count raises ``RuntimeUnavailable`` and nothing is guessed.
 """
@@ -8,11 +8,13 @@ are not found, asking for a thread count raises ``RuntimeUnavailable`` and nothi
 from __future__ import annotations
 
 import ctypes
+import importlib
 import os
 import threading
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Protocol
 
 from pocketiqa.errors import RuntimeUnavailable
@@ -34,6 +36,19 @@ PROGRAMS: weakref.WeakSet[Unloadable] = weakref.WeakSet()
 _CXX = "_ZN10executorch9extension10threadpool"
 
 
+def executorch_bindings() -> ModuleType:
+    """The official runtime's extension module.
+
+    Not through ``executorch.runtime``: for the class of one warning that imports the exporter as well, which
+    takes twice as long as all else.
+    """
+    importlib.import_module("torch")  # first: the extension needs torch's libraries
+    try:
+        return importlib.import_module("executorch.extension.pybindings._C")
+    except ModuleNotFoundError:  # it had another name in 1.4
+        return importlib.import_module("executorch.extension.pybindings.portable_lib")
+
+
 @dataclass(frozen=True)
 class ThreadPool:
     """How to read (``count``) and replace (``reset``) a runtime's pool; both act on the whole process."""
@@ -44,10 +59,9 @@ class ThreadPool:
     @classmethod
     def of_executorch(cls) -> ThreadPool | None:
         """Through the official runtime's private functions; None when it has them no more."""
-        from executorch.extension.pybindings import portable_lib
-
-        count = getattr(portable_lib, "_threadpool_get_thread_count", None)
-        reset = getattr(portable_lib, "_unsafe_reset_threadpool", None)
+        bindings = executorch_bindings()
+        count = getattr(bindings, "_threadpool_get_thread_count", None)
+        reset = getattr(bindings, "_unsafe_reset_threadpool", None)
         return cls(count, reset) if count and reset else None
 
     @classmethod

@@ -85,6 +85,8 @@ def test_noise_is_a_row_of_its_own_and_judged_only_where_something_is_promised()
     ]
     with pytest.raises(BrokenParityCheck, match="on noise"):
         ladder.check("float", "other on noise", Bound(max_abs=1e-3))
+    ladder.check("float", "other on noise", Bound(max_abs=0.2, mean_abs=0.01))  # a mean of one is no mean
+    assert ladder.checks[-1].bound == "max |Δ| ≤ 0.2"
 
 
 def test_two_programs_of_one_int8_graph_may_differ_as_rounding_explains_and_no_more_than_int8_from_float() -> None:

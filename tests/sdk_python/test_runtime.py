@@ -34,6 +34,19 @@ def test_a_program_tells_its_runtime_its_signature_and_its_metadata(program: Pro
     assert program.metadata()["variant"] == "int8"
 
 
+def test_loading_a_program_imports_no_exporter(tiny_bundle: Path) -> None:
+    if "executorch" not in installed_runtimes():
+        pytest.skip("executorch is not installed")
+    path = str(tiny_bundle / "xnnpack" / "student_int8.pte")
+    check = (
+        f"import sys; from pocketiqa.runtime import load_program; "
+        f"load_program({path!r}, threads=1, prefer='executorch');"
+        "print('executorch.exir' in sys.modules, 'torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "True"]
+
+
 def test_a_path_and_its_bytes_load_the_same_program(
     program: Program, tiny_bundle: Path, runtime: str
 ) -> None:
