@@ -91,6 +91,7 @@ def measure(bundle: Bundle, device: Device, engine: Engine, options: Options, sa
     try:
         _prepare(bundle, device, engine, programs, say)
         for threads in options.threads:
+            say(f"{device.url}: scoring the golden photos, {threads} thread(s)")
             runs = _checked_runs(bundle, engine, options.variants, threads, record.outputs)
             record.runs += runs
             if not all(run.parity.passed for run in runs):
@@ -149,7 +150,7 @@ def _prepare(bundle: Bundle, device: Device, engine: Engine, programs: dict[str,
         files = {variant: Path(folder) / f"{i}.pte" for i, variant in enumerate(programs)}
         for variant, content in programs.items():
             files[variant].write_bytes(content)
-        say(f"{device.url}: pushing {len(programs)} programs and {len(golden)} golden inputs")
+        say(f"{device.url}: pushing {' and '.join(programs)} with {len(golden)} golden inputs")
         engine.prepare(device, files, golden)
 
 

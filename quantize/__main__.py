@@ -16,7 +16,7 @@ _PROG = "python -m quantize"
 
 
 def main() -> int:
-    """0 done, 1 not within ``--max-drop``, 2 misuse."""
+    """0 done, 1 written but the promise is broken or ``--max-drop`` is not kept, 2 misuse."""
     config = tyro.cli(QuantizeConfig, prog=_PROG, description=__doc__)
 
     def run() -> int:

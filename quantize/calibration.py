@@ -21,7 +21,7 @@ from distill.data.mos_sets import split_by_hash
 from distill.degradations.degrade import KINDS, LEVELS
 
 FEWEST = 16
-_ENDINGS = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}
+_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 # Neighbouring pixels of a photo resemble each other (.9 and more); those of noise do not.
 _LEAST_CORRELATION = 0.3
 # Training leaves out this share of a MOS set, by the same hash: validation is on photos new to both.
@@ -59,9 +59,18 @@ class Inputs(Sequence):
 
 
 def photos_below(folder: Path, mos: dict[str, float] | None = None) -> list[Path]:
-    """Photos below ``folder``, sorted; with opinions, those that have one."""
+    """Photos below ``folder``, sorted; with opinions, those that have one.
+
+    Raises:
+        CalibrationError: there is none.
+    """
     found = sorted(path for path in Path(folder).rglob("*") if path.suffix.lower() in _ENDINGS)
-    return found if mos is None else [path for path in found if path.name in mos]
+    if not found:
+        raise CalibrationError(f"no photo below {folder}; photos end in {', '.join(_ENDINGS)}")
+    rated = found if mos is None else [path for path in found if path.name in mos]
+    if not rated:
+        raise CalibrationError(f"none of the {len(found)} photos below {folder} is in the table of --mos")
+    return rated
 
 
 def read_mos(table: Path) -> dict[str, float]:

@@ -45,7 +45,8 @@ class QuantizeConfig(PhotosConfig):
 
 
 def quantize_network(config: QuantizeConfig) -> tuple[str, bool]:
-    """Quantize, write the best and its record; a Markdown report, and whether the network is within ``max_drop``.
+    """Quantize, write the best and its record; a Markdown report, and whether the promise holds, ``max_drop``
+    included.
 
     Raises:
         CalibrationError: too few photos, unreadable ones, or noise.
@@ -90,7 +91,7 @@ def quantize_network(config: QuantizeConfig) -> tuple[str, bool]:
     lines.append(f"the promise holds: {promise}" if not broken else _advice(broken, config))
     lines.append(f"wrote {out}")
     rows = {name: figures for name, (_, figures) in candidates.items()}
-    return "\n".join([table(rows), "", *lines]), outcome is None or outcome.holds
+    return "\n".join([table(rows), "", *lines]), not broken and (outcome is None or outcome.holds)
 
 
 def _advice(broken: list[str], config: QuantizeConfig) -> str:

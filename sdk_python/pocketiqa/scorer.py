@@ -105,6 +105,13 @@ class Scorer:
             PhotoError: the photo is unreadable, of a wrong type or outside the limits.
             RuntimeUnavailable: the program failed.
         """
+        try:
+            return self._score(photo)
+        except PhotoError as error:
+            path = _path_of(photo)
+            raise PhotoError(f"{path}: {error}" if path else str(error)) from error
+
+    def _score(self, photo: Photo) -> Result:
         x = preprocess(photo, self.bundle.manifest.input, self.limits)
         quality, *maps = self.program.run(x)
         if not np.isfinite(quality).all():
@@ -122,7 +129,7 @@ class Scorer:
         """Score photos one by one as they arrive; a photo that cannot be scored gets an ``error``."""
         for photo in photos:
             try:
-                yield self(photo)
+                yield self._score(photo)
             except (PhotoError, RuntimeUnavailable) as error:
                 yield Result(_path_of(photo), None, {}, None, self.runtime_name, one_line(error))
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import tiny_network
 import torch
+from pocketiqa.promises import Promise
 from safetensors.torch import load_file
 from tiny_network import write_photos, write_weights
 
@@ -140,3 +141,12 @@ def test_a_layer_that_does_not_exist_cannot_stay_float(
 ) -> None:
     status, _ = run(folder, tmp_path / "int8.safetensors", "--keep-float", "trunk")
     assert status == 2 and "no layer 'trunk'" in capsys.readouterr().err
+
+
+def test_a_broken_promise_is_written_told_and_ends_with_1(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quantize_network, "ANY_NETWORK", Promise(mean_abs=0.0))
+    status, record = run(folder, tmp_path / "int8.safetensors")
+    assert status == 1 and record["promise"] == Promise(mean_abs=0.0).to_dict()
+    assert "the promise is broken: " in capsys.readouterr().out

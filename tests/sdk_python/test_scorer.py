@@ -97,6 +97,14 @@ def test_threads_and_runtime_reach_the_runtime_also_after_pickling(
     assert asked == [(1, runtime)] * 2
 
 
+def test_a_photo_that_cannot_be_read_is_named_once(scorer: Scorer, tmp_path: Path) -> None:
+    missing = tmp_path / "missing.jpg"
+    with pytest.raises(PhotoError, match=f"^{missing}: cannot be read"):
+        scorer(missing)
+    (result,) = scorer.batch([missing])
+    assert str(result.path) == str(missing) and "missing.jpg" not in result.error
+
+
 def test_limits_are_the_scorers_to_set(tiny_bundle: Path, photos: dict[str, np.ndarray]) -> None:
     strict = Scorer(tiny_bundle, limits=PhotoLimits(max_pixels=100))
     with pytest.raises(PhotoError, match="limit of 100 pixels"):
