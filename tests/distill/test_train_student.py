@@ -9,12 +9,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from eager_trunk import EagerTrunk
 from PIL import Image
 
 from distill import __main__
 from distill.data.mos_sets import MosSetError
 from distill.networks.student import SHIPPED_STUDENT, load_student
 from distill.stages.train_student import StudentConfig, train_student
+
+
+@pytest.fixture(autouse=True)
+def without_lowering(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A trunk's program equals the trunk (``test_frozen_trunk.py``) and takes eight seconds to build."""
+    for module in ("distill.stages.train_student", "distill.teacher.packaged_features"):
+        monkeypatch.setattr(f"{module}.FrozenTrunk", EagerTrunk)
 
 
 @pytest.fixture
