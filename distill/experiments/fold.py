@@ -59,6 +59,7 @@ class Fold:
         text: the teacher's prompts, unit embeddings N×D.
         features: the student's of the scored photos and then of the copies, n×d.
         embedding: the teacher's of all of them, n×D of length 1.
+        teacher_features: what its projection reads, n×d.
     """
 
     def __init__(
@@ -109,6 +110,7 @@ class Fold:
         self._heads = stack_heads(fit_hidden_units(targets, ladders, HiddenUnitsConfig(), seed), attributes)
         self.features = torch.cat([scored.features, ladders.features])
         self.embedding = torch.cat(embedding)
+        self.teacher_features = torch.cat([part.features for part in self._for_teacher])
 
     def student(self) -> Student:
         """A new one with the fitted heads."""

@@ -30,7 +30,8 @@ class TeacherSteps:
 
 def student_rows() -> dict[str, StudentSteps | None]:
     """Name of a row → stage C's settings; None is the start."""
-    nothing = DistillationConfig(**dict.fromkeys([term.name for term in fields(DistillationConfig)], 0))
+    switches = {term.name: 0 for term in fields(DistillationConfig) if term.type in ("float", "bool")}
+    nothing = DistillationConfig(**switches)
     # The first stages cost half of the time and stay.
     trunk = {"trunk_rate": 1.0, "frozen_stages": 3}
     supervised = replace(nothing, opinions=1.0, attributes=1.0, **trunk)
@@ -46,6 +47,11 @@ def student_rows() -> dict[str, StudentSteps | None]:
         "student: the same, teacher's score": also(score=whole.score),
         "student: the same, teacher's ranking of pairs": also(ranking=whole.ranking),
         "student: the same, teacher's embedding": also(embedding=whole.embedding),
+        "student: the same, teacher's features": also(features=1.0),
+        "student: teacher's features alone": StudentSteps(replace(nothing, features=1.0, **trunk)),
+        "student: teacher's features alone, in windows": StudentSteps(
+            replace(nothing, features=1.0, window=256, **trunk)
+        ),
         "student: the same, teacher's grades": also(grades=whole.grades),
         "student: the same, teacher's antonym pairs": also(pairs=whole.pairs),
         "student: the same, its score with the reference known (CKDN)": also(score=whole.score, privileged=True),

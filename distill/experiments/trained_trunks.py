@@ -102,7 +102,9 @@ def photos_and_features(mos_set: MosSet, pristine: list[Path], seed: int, cache:
 
 def lesson_of(fold: Fold) -> Lesson:
     """Nothing is held out: what ranks is the source left out, and figures on the others would cost more than steps."""
-    lesson = prepare_lesson(fold.seen, fold.copies, fold.features, fold.embedding, INPUT_SPEC)
+    lesson = prepare_lesson(
+        fold.seen, fold.copies, fold.features, fold.embedding, INPUT_SPEC, fold.teacher_features
+    )
     return replace(lesson, held_out=np.zeros(len(lesson.mos), dtype=bool))
 
 

@@ -212,11 +212,11 @@ class Student(QualityNetwork):
 
 
 class StudentFeatures(nn.Module):
-    """What the heads of a new student read: features V×``WIDTH`` of V views, from the packaged trunk."""
+    """What a student's heads read, V×``WIDTH`` of V views: by default a new student's, of the packaged trunk."""
 
-    def __init__(self) -> None:
+    def __init__(self, student: Student | None = None) -> None:
         super().__init__()
-        self.student = Student()
+        self.student = student or Student()
 
     def forward(self, views: torch.Tensor) -> torch.Tensor:
         return self.student.features(views)

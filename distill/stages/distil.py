@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import torch
 
+from distill.networks.folding import folded_batchnorms
 from distill.networks.student import Student
 from distill.stages.distillation import DistillationConfig, DistillationStage
 from distill.stages.lesson import Lesson
@@ -58,12 +59,14 @@ def distil(
     """
     start = {name: tensor.clone() for name, tensor in student.state_dict().items()}
     torch.manual_seed(seed)
-    stage = DistillationStage(student, lesson, text, scoring, config.loss)
-    with this_process() as process:
-        train(stage, config.steps, folder, seed, process)
+    with folded_batchnorms(student.trunk):
+        stage = DistillationStage(student, lesson, text, scoring, config.loss)
+        with this_process() as process:
+            train(stage, config.steps, folder, seed, process)
+        stage.cpu()
     with torch.no_grad():
         for name, tensor in student.state_dict().items():
-            tensor.lerp_(start[name].to(tensor.device), config.keep_start)
-    figures = stage.validate()
+            tensor.lerp_(start[name], config.keep_start)
+    figures = stage.to(process.device).validate()
     student.cpu().requires_grad_(True)
     return figures

@@ -3,8 +3,9 @@
 After "Visual-language model knowledge distillation for IQA" (arXiv 2507.15680), in our reading: the student's
 features are projected into the teacher's embedding space, and the projection is asked the teacher's own prompts, so
 that the student learns what the teacher sees (embedding) and says (grades and pairs). Beside them the score, and
-which of two photos is better. The projection and every auxiliary head are dropped afterwards. The student's own heads
-stay as they were fitted: steps on raw features undo what the fit's penalty was chosen for.
+which of two photos is better. The projections and every auxiliary head are dropped afterwards. The student's own heads
+stay as they were fitted, and are fitted again afterwards: steps on raw features undo what the fit's penalty was chosen
+for.
 """
 
 from __future__ import annotations
@@ -29,10 +30,12 @@ from distill.stages.distillation_losses import (
     privileged_scores,
 )
 from distill.stages.lesson import Lesson
+from distill.teacher.components import principal_components
 from distill.teacher.prompt_scores import PromptScores, Scoring, prompt_scores
 from distill.training.losses import fidelity_loss, masked_mse, plcc_loss, weighted_mean
 from distill.training.trainer import Objective
 
+_REDUCTION = 32  # of the trunk's last stage
 _CLASSES = 1 + len(KINDS) * len(LEVELS)
 
 
@@ -43,6 +46,7 @@ class DistillationConfig:
     Attributes:
         opinions: squared error and correlation with people's scores, where a photo has one.
         attributes: squared error of the attributes on degraded photos.
+        features: squared error to the principal components of the teacher's features, before its projection.
         embedding: squared error to the teacher's embedding (of order 1e-3, hence its weight).
         grades: divergence from the teacher's grades.
         pairs: divergence from the teacher's antonym pairs.
@@ -54,10 +58,14 @@ class DistillationConfig:
         privileged: let the teacher's scores fall along each ladder, as if it saw the reference (after CKDN).
         trunk_rate: the trunk's share of the learning rate, which the projection has whole.
         frozen_stages: so many of the trunk's stages, from the first, stay as they are, and its stem with them.
+        components: how many of them.
+        window: side in pixels, a multiple of 32, of the windows that the trunk sees of each view, drawn anew in every
+            step; None for the views as the student sees them.
     """
 
     opinions: float = 1.0
     attributes: float = 1.0
+    features: float = 0.0
     embedding: float = 100.0
     grades: float = 0.1
     pairs: float = 0.1
@@ -69,6 +77,8 @@ class DistillationConfig:
     privileged: bool = True
     trunk_rate: float = 0.05
     frozen_stages: int = 0
+    components: int = 128
+    window: int | None = None
 
 
 class DistillationStage(Objective):
@@ -80,7 +90,7 @@ class DistillationStage(Objective):
         """Take what is taught.
 
         Raises:
-            ValueError: the trunk would not learn.
+            ValueError: the trunk would not learn, a window does not suit it, or what a term needs is not there.
         """
         super().__init__()
         if not config.trunk_rate > 0:
@@ -88,10 +98,18 @@ class DistillationStage(Objective):
                 f"the trunk would not learn at --distil.loss.trunk-rate {config.trunk_rate:g}: give a share above 0, "
                 "or --distil.steps.steps 0 for no steps"
             )
+        if config.window is not None and (config.window < _REDUCTION or config.window % _REDUCTION):
+            raise ValueError(f"--distil.loss.window is {config.window}; it must be a multiple of {_REDUCTION}")
         self.student, self.config = student, config
         self._lesson, self._scoring = lesson, scoring
         teaching = torch.from_numpy(~lesson.held_out)
         self.projection = fit_embedding(lesson.features[teaching], lesson.embedding[teaching])
+        if config.features:
+            if lesson.teacher_features is None:
+                raise ValueError("the lesson has no teacher's features, and --distil.loss.features asks for them")
+            self._components = principal_components(lesson.teacher_features, ~lesson.held_out, config.components)
+            self.to_components = fit_embedding(lesson.features[teaching], self._components.values[teaching])
+            self.register_buffer("component_weights", self._components.weights)
         self.kind_head = nn.Linear(len(student.heads.local) * WIDTH, _CLASSES)
         self.register_buffer("text", text)
         student.trunk.requires_grad_(True)
@@ -111,12 +129,15 @@ class DistillationStage(Objective):
         return [rows for rows in groups if rows]
 
     def load(self, rows: list[int], seed: int) -> dict[str, torch.Tensor]:
-        """``views`` B×V×3×H×W, half of the photos mirrored, and every target of these rows."""
-        lesson = self._lesson
-        views = torch.stack([torch.from_numpy(lesson.views(row)) for row in rows])
+        """``views`` B×V×3×H×W, or windows of them, half of the photos mirrored, and every target of these rows."""
+        lesson, window = self._lesson, self.config.window
+        random = np.random.default_rng(seed)
+        pixels = [lesson.views(row) if window is None else lesson.windows(row, window, random) for row in rows]
+        views = torch.from_numpy(np.stack(pixels))
         mirrored = torch.rand(len(rows), generator=torch.Generator().manual_seed(seed)) < 0.5
         views[mirrored] = views[mirrored].flip(-1)
-        return {
+        known = {"components": self._components.values[rows]} if self.config.features else {}
+        return known | {
             "views": views,
             "embedding": lesson.embedding[rows],
             "score": self._score[rows],
@@ -144,6 +165,7 @@ class DistillationStage(Objective):
         terms = {
             "opinions": lambda: _agreement(score[known], batch["mos"][known]),
             "attributes": lambda: masked_mse(quality[:, 1:], batch["attributes"]),
+            "features": lambda: self._component_error(features, batch["components"]),
             "embedding": lambda: trusted(embedding_mse(student.embedding, teacher.embedding)),
             "grades": lambda: trusted(grade_divergence(student.grades, teacher.grades)),
             "pairs": lambda: trusted(pair_divergence(student.pairs, teacher.pairs)),
@@ -182,6 +204,9 @@ class DistillationStage(Objective):
             if inside.sum() > 2:
                 figures[f"srcc {name}"] = srcc(scores[inside], lesson.mos[rows[inside]].numpy())
         return figures
+
+    def _component_error(self, features: torch.Tensor, components: torch.Tensor) -> torch.Tensor:
+        return ((self.to_components(features) - components).square() * self.component_weights).mean()
 
     def _drift(self, views: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
         start = self._start[0].to(views.device)

@@ -15,8 +15,11 @@ class Lesson:
 
     Attributes:
         views: from a row to the student's input, float32 V×3×H×W in [0, 1].
+        windows: from a row, a side and a generator to a random window of each view, float32 V×3×side×side.
         features: the student's own at its start, n×d.
         embedding: the teacher's, n×D of length 1.
+        teacher_features: the teacher's n×d, of which the student learns the principal components; None where no stage
+            asks for them.
         mos: people's scores n in [0, 1], NaN where there is none.
         attributes: targets n×6 in [0, 1], NaN where unknown.
         kinds: int64 n, 0 for a pristine photo, else one number a kind and level; -1 where people scored faults that
@@ -27,6 +30,7 @@ class Lesson:
     """
 
     views: Callable[[int], np.ndarray]
+    windows: Callable[[int, int, np.random.Generator], np.ndarray]
     features: torch.Tensor
     embedding: torch.Tensor
     mos: torch.Tensor
@@ -35,3 +39,4 @@ class Lesson:
     ladders: list[list[int]]
     sources: np.ndarray
     held_out: np.ndarray
+    teacher_features: torch.Tensor | None = None

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from PIL import Image
 from pocketiqa.preprocess import PreprocessSpec, preprocess
 
-from distill.data.degraded_photos import DegradedPhoto, attribute_targets, render
+from distill.data.degraded_photos import DegradedPhoto, attribute_targets, degraded_pixels, reduced, render
 from distill.data.mos_sets.photo_set import MosSet, split_by_hash
 from distill.data.training_photos import read_photo
+from distill.data.windows import random_windows
 from distill.degradations.degrade import KINDS, LEVELS
 from distill.networks.student import ATTRIBUTES
 from distill.stages.lesson import Lesson
@@ -22,6 +24,7 @@ def prepare_lesson(
     features: torch.Tensor,
     embedding: torch.Tensor,
     spec: PreprocessSpec,
+    teacher_features: torch.Tensor | None = None,
 ) -> Lesson:
     """Scored photos first, then degraded ones; a tenth of each is held out, a photo's copies together.
 
@@ -31,6 +34,7 @@ def prepare_lesson(
         features: the student's own of all of them at its start, n×d.
         embedding: the teacher's of all of them, n×D of length 1.
         spec: how the student sees a photo.
+        teacher_features: the teacher's of all of them, n×d.
     """
     scored = mos_set.paths
 
@@ -39,10 +43,18 @@ def prepare_lesson(
             return preprocess(read_photo(scored[row]), spec)
         return render(copies[row - len(scored)], spec)
 
+    def windows(row: int, side: int, random: np.random.Generator) -> np.ndarray:
+        if row < len(scored):
+            return random_windows(read_photo(scored[row]), spec, side, random)
+        copy = copies[row - len(scored)]
+        pixels = degraded_pixels(reduced(copy.photo), copy.kind, copy.level, copy.seed)
+        return random_windows(Image.fromarray(pixels), spec, side, random)
+
     attributes = attribute_targets(copies, ATTRIBUTES)
     unknown = np.full((len(scored), len(ATTRIBUTES)), np.nan, dtype=np.float32)
     return Lesson(
         views=views,
+        windows=windows,
         features=features,
         embedding=embedding,
         mos=torch.tensor([*mos_set.mos, *[np.nan] * len(copies)], dtype=torch.float32),
@@ -51,6 +63,7 @@ def prepare_lesson(
         ladders=[[len(scored) + row for row in rows] for rows in rows_of_ladders(copies)],
         sources=np.array([*mos_set.sources, *[_LADDERS] * len(copies)]),
         held_out=split_by_hash([*scored, *(copy.photo for copy in copies)], 0.1),
+        teacher_features=teacher_features,
     )
 
 

@@ -4,9 +4,9 @@
     python -m distill student … --teacher runs/teacher --run runs/student
 
 The first line fits the heads to people's scores and to severity ladders; the trunk keeps its ImageNet weights. In the
-second line three tenths of each score are the teacher's, and stage C goes on from those heads, unless
-``--distil.steps.steps 0`` ends there. The student is written as safetensors beside a JSON file with the command, seed,
-data hashes and validation figures that made it.
+second line three tenths of each score are the teacher's, stage C trains the trunk beneath those heads, and they are
+fitted again to what it has become, unless ``--distil.steps.steps 0`` ends before it. The student is written as
+safetensors beside a JSON file with the command, seed, data hashes and validation figures that made it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from distill.stages.distillation import DistillationConfig
 from distill.stages.prepare_lesson import prepare_lesson
 from distill.stages.student_record import save_student, student_record, validation_figures
 from distill.teacher.load import load_trained_teacher
-from distill.teacher.targets import embeddings_of_copies, embeddings_of_photos, pseudo_labels
+from distill.teacher.targets import embeddings_of_copies, embeddings_of_photos, pseudo_labels, teacher_features
 from distill.teacher.teacher import Teacher
 from distill.training.feature_sets import ladder_features, scored_features
 from distill.training.features import LadderFeatures, ScoredFeatures
@@ -99,7 +99,7 @@ def smoke(config: StudentConfig) -> StudentConfig:
         ship=False,
         cache=config.run / "cache",
         kinds_per_photo=1,
-        distil=DistilConfig(loss=DistillationConfig(kinds=0.1), steps=steps),
+        distil=DistilConfig(loss=DistillationConfig(features=1.0, kinds=0.1, window=256), steps=steps),
     )
 
 
@@ -129,20 +129,14 @@ def train_student(config: StudentConfig) -> dict[str, object]:
     check_photos(photos, reduced)
     teacher = None if config.teacher is None else load_trained_teacher(config.teacher)
     student = Student()
-    trunk = FrozenTrunk(StudentFeatures(), INPUT_SPEC)
-    scored = scored_features(mos_set, trunk, config.cache)
-    ladders = ladder_features(photos, config.kinds_per_photo, config.seed, trunk, config.cache)
-
     held_out = split_by_hash(mos_set.paths, VALIDATION_SHARE)
     labels = None if teacher is None else pseudo_labels(teacher, mos_set, config.cache)
-    targets = scored if labels is None else scored.blended(labels, config.distil.pseudo_labels)
-    teaching = targets.take(~held_out)
-    score = fit_hidden_units(teaching, ladders, config.hidden, config.seed)
-    heads = stack_heads(score, fit_attributes(ladders, teaching.features, config.attributes))
-    student.heads.set_linear(*heads)
-    figures = validation_figures(scored, labels, held_out, heads)
+    scored, ladders, figures = _fit_heads(student, mos_set, photos, labels, held_out, config)
     trunk_learns = teacher is not None and config.distil.steps.steps > 0
-    distilled = _distil(student, teacher, mos_set, photos, scored, ladders, config) if trunk_learns else {}
+    distilled = {}
+    if trunk_learns:
+        distilled = _distil(student, teacher, mos_set, photos, scored, ladders, config)
+        *_, figures = _fit_heads(student, mos_set, photos, labels, held_out, config)
     record = student_record(
         seed=config.seed,
         fitted={"attributes": dataclasses.asdict(config.attributes), "hidden": dataclasses.asdict(config.hidden)},
@@ -167,6 +161,26 @@ def train_student(config: StudentConfig) -> dict[str, object]:
     return record
 
 
+def _fit_heads(
+    student: Student,
+    mos_set: MosSet,
+    photos: list[Path],
+    labels: torch.Tensor | None,
+    held_out: np.ndarray,
+    config: StudentConfig,
+) -> tuple[ScoredFeatures, LadderFeatures, dict[str, object]]:
+    """Fit the heads of ``student`` to its trunk as it is; what they were fitted to, and their figures."""
+    trunk = FrozenTrunk(StudentFeatures(student), INPUT_SPEC)
+    scored = scored_features(mos_set, trunk, config.cache)
+    ladders = ladder_features(photos, config.kinds_per_photo, config.seed, trunk, config.cache)
+    targets = scored if labels is None else scored.blended(labels, config.distil.pseudo_labels)
+    teaching = targets.take(~held_out)
+    score = fit_hidden_units(teaching, ladders, config.hidden, config.seed)
+    heads = stack_heads(score, fit_attributes(ladders, teaching.features, config.attributes))
+    student.heads.set_linear(*heads)
+    return scored, ladders, validation_figures(scored, labels, held_out, heads)
+
+
 def _distil(
     student: Student,
     teacher: Teacher,
@@ -186,5 +200,7 @@ def _distil(
         embeddings_of_copies(teacher, copies, config.cache),
     ]
     features = torch.cat([scored.features, ladders.features])
-    lesson = prepare_lesson(mos_set, copies, features, torch.cat(embedding), INPUT_SPEC)
+    asked = config.distil.loss.features > 0
+    known = teacher_features(teacher, mos_set, copies, config.cache) if asked else None
+    lesson = prepare_lesson(mos_set, copies, features, torch.cat(embedding), INPUT_SPEC, known)
     return distil(student, lesson, teacher.text().detach(), teacher.config.scoring, folder, config.seed, config.distil)

@@ -21,7 +21,7 @@ from distill.teacher.packaged import PACKAGED, embed_views
 from distill.teacher.packaged_features import packaged_features
 from distill.teacher.prompt_scores import prompt_scores
 from distill.teacher.teacher import Teacher
-from distill.training.frozen_features import features_of_photos, frozen_features
+from distill.training.frozen_features import PooledFeatures, features_of, features_of_photos, frozen_features
 
 
 def pseudo_labels(teacher: Teacher, mos_set: MosSet, cache: Path) -> torch.Tensor:
@@ -32,13 +32,9 @@ def pseudo_labels(teacher: Teacher, mos_set: MosSet, cache: Path) -> torch.Tenso
 
 def embeddings_of_photos(teacher: Teacher, mos_set: MosSet, cache: Path) -> torch.Tensor:
     """The teacher's unit embeddings n×D of a MOS set's photos, each the mean direction of its views."""
-    packaged = PACKAGED.get(teacher.config.model)
-    if packaged is not None and packaged.keeps_trunk(teacher.visual):
+    if (trunk := _packaged_trunk(teacher)) is not None:
         # Its features are at hand: its projection was fitted to them.
-        features = features_of_photos(mos_set.paths, packaged_features(teacher.config.model), cache, mos_set.name)
-        projection = teacher.visual.head.proj
-        with torch.no_grad():
-            return embed_views(features, projection.weight, projection.bias)
+        return _projected(teacher, features_of_photos(mos_set.paths, trunk, cache, mos_set.name))
     photos = [DegradedPhoto(path, CLEAN, 0, 0) for path in mos_set.paths]
 
     def whole(photo: DegradedPhoto) -> np.ndarray:
@@ -49,11 +45,39 @@ def embeddings_of_photos(teacher: Teacher, mos_set: MosSet, cache: Path) -> torc
 
 def embeddings_of_copies(teacher: Teacher, copies: list[DegradedPhoto], cache: Path) -> torch.Tensor:
     """The same of degraded photos."""
+    if (trunk := _packaged_trunk(teacher)) is not None:
+        return _projected(teacher, _of_copies(copies, trunk, cache))
 
     def rendered(copy: DegradedPhoto) -> np.ndarray:
         return render(copy, teacher.input)
 
     return teacher_embeddings(teacher, copies, rendered, f"at most 512, {teacher.input.to_dict()}", cache)
+
+
+def teacher_features(teacher: Teacher, mos_set: MosSet, copies: list[DegradedPhoto], cache: Path) -> torch.Tensor:
+    """What the teacher knows of a MOS set's photos and then of degraded ones, n×d: what a packaged teacher's projection
+    reads; the embeddings of another one.
+    """
+    if (trunk := _packaged_trunk(teacher)) is None:
+        return torch.cat([embeddings_of_photos(teacher, mos_set, cache), embeddings_of_copies(teacher, copies, cache)])
+    scored = features_of_photos(mos_set.paths, trunk, cache, mos_set.name)
+    return torch.cat([scored, _of_copies(copies, trunk, cache)])
+
+
+def _packaged_trunk(teacher: Teacher) -> PooledFeatures | None:
+    """The trunk of a packaged teacher that no stage has trained."""
+    packaged = PACKAGED.get(teacher.config.model)
+    kept = packaged is not None and packaged.keeps_trunk(teacher.visual)
+    return packaged_features(teacher.config.model) if kept else None
+
+
+def _of_copies(copies: list[DegradedPhoto], trunk: PooledFeatures, cache: Path) -> torch.Tensor:
+    return features_of({str(copy): copy for copy in copies}, render, trunk, cache, "ladders")
+
+
+@torch.no_grad()
+def _projected(teacher: Teacher, features: torch.Tensor) -> torch.Tensor:
+    return embed_views(features, teacher.visual.head.proj.weight, teacher.visual.head.proj.bias)
 
 
 def teacher_embeddings(

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from distill.data.degraded_photos import CLEAN, attribute_targets, render, severity_ladders
 from distill.data.mos_sets.photo_set import MosSet
 from distill.networks.student import ATTRIBUTES
 from distill.training.features import LadderFeatures, ScoredFeatures
-from distill.training.frozen_features import PooledFeatures, features_of_photos, frozen_features
+from distill.training.frozen_features import PooledFeatures, features_of, features_of_photos
 
 
 def scored_features(mos_set: MosSet, trunk: PooledFeatures, cache: Path) -> ScoredFeatures:
@@ -25,14 +24,13 @@ def ladder_features(
 ) -> LadderFeatures:
     """``severity_ladders`` of pristine photos through ``trunk``, with attribute targets and pairs to order."""
     copies = severity_ladders(photos, kinds_per_photo, seed)
-    by_name = {str(copy): copy for copy in copies}
-    features = frozen_features(trunk, list(by_name), lambda name: render(by_name[name], trunk.input), cache, "ladders")
+    features = features_of({str(copy): copy for copy in copies}, render, trunk, cache, "ladders")
     row_of = {(copy.photo, copy.kind, copy.level): row for row, copy in enumerate(copies)}
     # The mildest level is not paired with the clean photo: some mild kinds (contrast, sharpening) may please.
     pairs = [(row_of[c.photo, c.kind, c.level - 1], row) for row, c in enumerate(copies) if c.level > 1]
     pairs += [(row_of[c.photo, CLEAN, 0], row) for row, c in enumerate(copies) if c.level > 2]
     return LadderFeatures(
-        torch.from_numpy(np.asarray(features, dtype=np.float32)),
+        features,
         torch.from_numpy(attribute_targets(copies, ATTRIBUTES)),
         torch.tensor(pairs),
     )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -75,10 +75,27 @@ def frozen_features(
 def features_of_photos(paths: list[Path], network: PooledFeatures, cache: Path, title: str) -> torch.Tensor:
     """Float32 n×d features of whole photos; ``cache`` and ``title`` as above."""
 
-    def views(name: str) -> np.ndarray:
-        return preprocess(read_photo(Path(name)), network.input)
+    def views(path: Path, spec: PreprocessSpec) -> np.ndarray:
+        return preprocess(read_photo(path), spec)
 
-    features = frozen_features(network, [str(path) for path in paths], views, cache, title)
+    return features_of({str(path): path for path in paths}, views, network, cache, title)
+
+
+def features_of(
+    named: dict[str, Any],
+    prepare: Callable[[Any, PreprocessSpec], np.ndarray],
+    network: PooledFeatures,
+    cache: Path,
+    title: str,
+) -> torch.Tensor:
+    """Float32 n×d features of what ``prepare`` makes a network's input of, by its name; ``cache`` and ``title`` as
+    above.
+    """
+
+    def views(name: str) -> np.ndarray:
+        return prepare(named[name], network.input)
+
+    features = frozen_features(network, list(named), views, cache, title)
     return torch.from_numpy(np.asarray(features, dtype=np.float32))
 
 

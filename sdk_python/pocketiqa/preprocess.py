@@ -152,9 +152,16 @@ def _whole(rgb: Image.Image, spec: PreprocessSpec) -> Image.Image:
     return rgb.resize((spec.width, spec.height), RESAMPLING[spec.resample])
 
 
+def detail_scale(size: tuple[int, int], spec: PreprocessSpec) -> float:
+    """By how much the detail view enlarges a photo of ``size`` (width, height): 1 for native pixels, less for a photo
+    with a short side over ``detail_short_side``, more for one smaller than the view.
+    """
+    reduce = min(1.0, spec.detail_short_side / min(size))
+    return max(reduce, spec.width / size[0], spec.height / size[1])
+
+
 def _detail(rgb: Image.Image, spec: PreprocessSpec) -> Image.Image:
-    reduce = min(1.0, spec.detail_short_side / min(rgb.size))
-    scale = max(reduce, spec.width / rgb.width, spec.height / rgb.height)
+    scale = detail_scale(rgb.size, spec)
     # The cut is taken in the photo's own coordinates: a huge or very long photo is never resized whole.
     width, height = spec.width / scale, spec.height / scale
     left, top = (rgb.width - width) / 2, (rgb.height - height) / 2

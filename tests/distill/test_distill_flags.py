@@ -109,6 +109,7 @@ class World:
         embedding = nn.functional.normalize(torch.randn(8, 32, generator=generator), dim=1)
         return Lesson(
             views=lambda row: views[row].numpy(),
+            windows=lambda row, side, random: views[row, ..., :side, :side].numpy(),
             features=torch.rand(8, 2 * WIDTH, generator=generator),
             embedding=embedding,
             mos=torch.tensor([0.1, 0.4, 0.6, 0.9, *[torch.nan] * 4]),
@@ -117,6 +118,7 @@ class World:
             ladders=[[4, 5, 6, 7]],
             sources=np.array(["a"] * 4 + ["ladders"] * 4),
             held_out=np.zeros(8, dtype=bool),
+            teacher_features=torch.rand(8, 16, generator=generator),
         )
 
 
@@ -231,7 +233,7 @@ def of_student(world: World, config: StudentConfig) -> object:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(student_module, "Student", HeadsAlone)
-        patch.setattr(student_module, "StudentFeatures", lambda: None)
+        patch.setattr(student_module, "StudentFeatures", lambda student: None)
         patch.setattr(student_module, "FrozenTrunk", Pooled)
         patch.setattr(student_module, "SHIPPED_STUDENT", world.folder / "shipped.safetensors")
         patch.setattr(student_module, "pseudo_labels", labels)
@@ -293,7 +295,7 @@ PROBES: dict[type, tuple[Callable[[World, Config], object], Callable[[World], Co
     AlignmentConfig: (of_alignment, lambda _: AlignmentConfig(64, levels=2, margin_consistency=0.0)),
     OpinionConfig: (of_opinions, lambda _: OpinionConfig(64, 64, validation=2)),
     TeacherConfig: (of_teacher, lambda _: TeacherConfig()),
-    DistillationConfig: (of_distillation, lambda _: DistillationConfig()),
+    DistillationConfig: (of_distillation, lambda _: DistillationConfig(features=1.0, components=3)),
     DistilConfig: (of_distil, lambda _: DistilConfig(steps=replace(FEW_STEPS, steps=1))),
     StudentConfig: (of_student, small_student),
     TeacherRunConfig: (of_teacher_run, small_teacher),
@@ -320,6 +322,7 @@ OTHERS: dict[tuple[type, str], Callable[[World], object]] = {
     (TeacherRunConfig, "mos_set"): lambda _: ["biq2021"],
     (TeacherRunConfig, "mos_folder"): lambda world: [world.other],
     (TeacherRunConfig, "preset"): lambda _: "smoke",
+    (DistillationConfig, "window"): lambda _: 32,
     (TeacherRunConfig, "cache"): lambda world: world.folder / "another cache",
 }
 

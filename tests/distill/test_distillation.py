@@ -39,6 +39,10 @@ def lesson(copies: list[DegradedPhoto], photos: dict[str, np.ndarray]) -> Lesson
     def views(row: int) -> np.ndarray:
         return images[row].expand(2, -1, -1, -1).contiguous().numpy()
 
+    def window(row: int, side: int, random: np.random.Generator) -> np.ndarray:
+        top = int(random.integers(0, 65 - side))
+        return views(row)[..., top : top + side, :side]
+
     with torch.no_grad():
         features = torch.stack([Student().eval().features(torch.from_numpy(views(row))).flatten() for row in range(8)])
     generator = torch.Generator().manual_seed(0)
@@ -48,12 +52,14 @@ def lesson(copies: list[DegradedPhoto], photos: dict[str, np.ndarray]) -> Lesson
         kinds=torch.tensor([*[-1] * 4, *(kind_and_level(copy) for copy in copies[4:])]),
         ladders=[[4 + row for row in rows] for rows in rows_of_ladders(copies[4:])],
         views=views,
+        windows=window,
         features=features,
         embedding=torch.nn.functional.normalize(torch.randn(8, 32, generator=generator), dim=1),
         mos=torch.tensor([0.1, 0.4, 0.6, 0.9, *[torch.nan] * 4]),
         attributes=attributes,
         sources=np.array(["a"] * 4 + ["ladders"] * 4),
         held_out=np.array([False] * 3 + [True] + [False] * 2 + [True] * 2),
+        teacher_features=torch.randn(8, 24, generator=generator),
     )
 
 
@@ -106,7 +112,7 @@ def test_the_trunk_learns_at_its_share_of_the_rate_and_the_heads_stay(lesson: Le
     slow = stage_of(lesson, tiny_teacher, replace(ALL, trunk_rate=0.1))
     assert not any(parameter.requires_grad for parameter in slow.student.heads.parameters())
     groups = {group["lr"]: len(group["params"]) for group in slow.parameter_groups(1.0)}
-    assert groups == {0.1: len(list(slow.student.trunk.parameters())), 1.0: 4}
+    assert groups == {0.1: len(list(slow.student.trunk.parameters())), 1.0: 6}
 
 
 def test_a_stage_in_which_the_trunk_would_not_learn_is_refused(lesson: Lesson, tiny_teacher: Teacher) -> None:
@@ -128,6 +134,28 @@ def test_the_projection_starts_where_the_students_features_tell_the_teachers_emb
     stage = stage_of(replace(lesson, embedding=embedding, held_out=np.zeros(8, dtype=bool)), tiny_teacher, ALL)
     error = (torch.nn.functional.normalize(stage.projection(lesson.features), dim=1) - embedding).square().mean()
     assert error < 0.05 * (embedding - embedding.mean(0)).square().mean()
+
+
+def test_the_teachers_features_are_learnt_as_components_and_a_lesson_without_them_is_refused(
+    lesson: Lesson, tiny_teacher: Teacher
+) -> None:
+    known = torch.cat([lesson.features[:, :3] * 2 + 1, torch.zeros(8, 2)], dim=1)
+    stage = stage_of(replace(lesson, teacher_features=known, held_out=np.zeros(8, dtype=bool)), tiny_teacher, ALL)
+    batch = stage.load([4, 5, 6, 7], seed=0)
+    assert batch["components"].shape[0] == 4 and stage(batch)["features"] < 0.5
+    assert stage.component_weights.mean().item() == pytest.approx(1)
+    with pytest.raises(ValueError, match="no teacher's features"):
+        stage_of(replace(lesson, teacher_features=None), tiny_teacher, ALL)
+    stage_of(replace(lesson, teacher_features=None), tiny_teacher, replace(ALL, features=0.0))
+
+
+def test_windows_are_parts_of_the_views_and_drawn_from_the_steps_seed(lesson: Lesson, tiny_teacher: Teacher) -> None:
+    stage = stage_of(lesson, tiny_teacher, replace(ALL, window=32))
+    first, again, other = (stage.load([0, 1, 2, 4], seed=seed)["views"] for seed in (0, 0, 1))
+    assert first.shape == (4, 2, 3, 32, 32) and torch.equal(first, again) and not torch.equal(first, other)
+    assert all(loss.isfinite() for loss in stage(batch_of(stage)).values())
+    with pytest.raises(ValueError, match="multiple of 32"):
+        stage_of(lesson, tiny_teacher, replace(ALL, window=48))
 
 
 def test_a_privileged_teachers_scores_fall_along_the_ladder_and_leave_scored_photos_alone(

@@ -37,6 +37,8 @@ def test_scored_photos_come_first_with_their_scores_and_rungs_after_them_with_th
     assert lesson.ladders == [[2, 3, 4, 5, 6, 7]] and len(set(lesson.sources)) == 3
     assert np.array_equal(lesson.views(0), preprocess(files[0], INPUT_SPEC))
     assert np.array_equal(lesson.views(7), render(copies[5], INPUT_SPEC))
+    for row in (0, 7):  # a window of the view's own size is the view
+        assert np.abs(lesson.windows(row, 320, np.random.default_rng(0))[0] - lesson.views(row)[0]).max() < 0.01
     assert len(set(lesson.held_out[2:])) == 1
 
 

@@ -16,9 +16,15 @@ from distill.data.degraded_photos import CLEAN, DegradedPhoto, severity_ladders
 from distill.data.mos_sets import MosSet
 from distill.networks.student import INPUT_SPEC
 from distill.teacher.load import load_teacher
-from distill.teacher.packaged import PACKAGED
+from distill.teacher.packaged import PACKAGED, embed_views
 from distill.teacher.prompt_scores import prompt_scores
-from distill.teacher.targets import embeddings_of_copies, embeddings_of_photos, pseudo_labels, teacher_embeddings
+from distill.teacher.targets import (
+    embeddings_of_copies,
+    embeddings_of_photos,
+    pseudo_labels,
+    teacher_embeddings,
+    teacher_features,
+)
 from distill.teacher.teacher import Teacher, TeacherConfig
 
 SPEC = PreprocessSpec(height=64, width=64, views=("whole", "detail"))
@@ -107,9 +113,18 @@ def test_a_packaged_teacher_whose_trunk_nothing_trained_scores_from_features_as_
     cache = tmp_path / "cache"
     from_features = pseudo_labels(teacher, mos_set, cache)
     assert [file.name.startswith("own-") for file in cache.iterdir()] == [True]
+    copies = severity_ladders(files[:1], 1, seed=0)
+    features = teacher_features(teacher, mos_set, copies, cache)
+    assert features.shape == (3 + 6, 2 * PACKAGED["lite2"].width)
+    with torch.no_grad():
+        projection = teacher.visual.head.proj
+        projected = embed_views(features[3:], projection.weight, projection.bias)
+    assert torch.equal(projected, embeddings_of_copies(teacher, copies, cache))
     with torch.no_grad():
         next(teacher.visual.trunk.parameters())[0, 0, 0, 0] += 1e-5
     assert not PACKAGED["lite2"].keeps_trunk(teacher.visual)
+    kept = len(list(cache.iterdir()))
     from_photos = pseudo_labels(teacher, mos_set, cache)
-    assert len(list(cache.iterdir())) == 2
+    assert len(list(cache.iterdir())) == kept + 1
+    assert teacher_features(teacher, mos_set, copies, cache).shape == (3 + 6, 384), "embeddings, where nothing else is"
     assert from_features.numpy() == pytest.approx(from_photos.numpy(), abs=0.01)
