@@ -5,49 +5,26 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tiny_network
-import torch
+from eager_program import without_lowering
 from pocketiqa.promises import Promise
 from safetensors.torch import load_file
 from tiny_network import write_photos, write_weights
 
 from distill.networks import registry
-from quantize import delegation, quantize_network, refit_heads, state
+from quantize import quantize_network, state
 from quantize.__main__ import main
-from quantize.calibration import Inputs
 
 FILE = Path(tiny_network.__file__)
 
 
-@dataclass(frozen=True)
-class EagerProgram:
-    """A graph that torch runs: the commands' flags are tested here, and lowering is tested elsewhere."""
-
-    exported: torch.export.ExportedProgram
-    subgraphs: int = 1
-    buffer: bytes = b""
-    outside: dict[str, int] = field(default_factory=dict)
-
-    def run(self, inputs: Inputs, title: str) -> list[np.ndarray]:
-        graph = self.exported.module()
-        with torch.no_grad():
-            return [np.stack(column) for column in zip(*([one.numpy() for one in graph(views)] for views in inputs))]
-
-    def quality(self, inputs: Inputs, title: str) -> np.ndarray:
-        return self.run(inputs, title)[0][:, 0].astype(np.float64)
-
-
 @pytest.fixture(scope="module", autouse=True)
-def without_lowering() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        for module in (delegation, quantize_network, refit_heads):
-            patch.setattr(module, "lower", EagerProgram)
-        patch.setattr(delegation, "float_operators", lambda network: {})
+def eager() -> Iterator[None]:
+    with without_lowering():
         yield
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
 import torch
+from eager_program import without_lowering
 from tiny_student import TinyStudent, tiny_inputs, tuning_photos
 
 from distill.networks.student import HIDDEN_UNITS, OUTPUTS
@@ -17,6 +18,12 @@ from quantize.qat import QatConfig, fine_tune
 from quantize.recipe import Recipe, TuningPhotos, quantize
 
 NEAREST = Recipe(weights="nearest", heads="kept")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def eager() -> Iterator[None]:
+    with without_lowering():
+        yield
 
 
 @pytest.fixture(scope="module")
