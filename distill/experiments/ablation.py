@@ -18,6 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -32,7 +33,8 @@ from distill.experiments.photo_kinds import kinds_of_photos
 from distill.experiments.table import Cell, Table
 from distill.networks.student import INPUT_SPEC, StudentFeatures
 from distill.teacher.load import load_teacher
-from distill.teacher.packaged import Lite2Features
+from distill.teacher.packaged import PACKAGED
+from distill.teacher.packaged_features import packaged_features
 from distill.teacher.teacher import TeacherConfig
 from distill.training.feature_sets import ladder_features, scored_features
 from distill.training.features import LadderFeatures
@@ -46,6 +48,7 @@ class AblationConfig:
     Attributes:
         mos_folder: a checkout of BIQ2021.
         pristine: folders of undistorted photos.
+        teacher: the packaged teacher of the teacher's rows.
         rows: only rows whose name contains one of these; all by default.
         beyond_images: photos of another campaign, for a column of their own.
         beyond_mos: their scores, a CSV with the columns name and score (or mos).
@@ -57,6 +60,7 @@ class AblationConfig:
 
     mos_folder: Path
     pristine: list[Path]
+    teacher: Literal[tuple(PACKAGED)] = "lite2"
     rows: list[str] | None = None
     beyond_images: Path | None = None
     beyond_mos: Path | None = None
@@ -105,7 +109,8 @@ def measure_ablation(config: AblationConfig) -> Table:
 
     @cache
     def trunks(name: str) -> TrunkFeatures:
-        trunk = FrozenTrunk({"student": StudentFeatures, "teacher": Lite2Features}[name](), INPUT_SPEC)
+        own = name == "student"
+        trunk = FrozenTrunk(StudentFeatures(), INPUT_SPEC) if own else packaged_features(config.teacher)
 
         @cache
         def split_ladders() -> tuple[LadderFeatures, torch.Tensor]:
@@ -128,10 +133,11 @@ def measure_ablation(config: AblationConfig) -> Table:
     )
     names, counts = np.unique(mos_set.sources, return_counts=True)
     columns = [*(f"out {name}" for name in names), "in", "kinds", "ladders", "to teacher"]
-    table = Table("head", columns + (["beyond"] if beyond else []), _note(question, counts, len(photos), config.seed))
+    note = _note(question, counts, len(photos), config)
+    table = Table("head", columns + (["beyond"] if beyond else []), note)
     chosen = {
         name: variant
-        for name, variant in variants(load_teacher(TeacherConfig()).text().detach()).items()
+        for name, variant in variants(load_teacher(TeacherConfig(config.teacher)).text().detach()).items()
         if config.rows is None or any(part in name for part in config.rows)
     }
     for name, variant in tqdm(chosen.items(), desc="rows"):
@@ -139,12 +145,12 @@ def measure_ablation(config: AblationConfig) -> Table:
     return table
 
 
-def _note(question: _Question, counts: np.ndarray, pristine: int, seed: int) -> str:
+def _note(question: _Question, counts: np.ndarray, pristine: int, config: AblationConfig) -> str:
     sources = ", ".join(f"{name} {count}" for name, count in zip(np.unique(question.scored.sources), counts))
     note = (
         f"n = {len(question.scored)} photos ({sources}); {pristine} pristine photos, "
         f"{len({copy.photo for copy in question.copies})} of them held out with {len(question.copies)} degraded "
-        f"copies; seed {seed}, {RESAMPLES} resamples."
+        f"copies; teacher {config.teacher}; seed {config.seed}, {RESAMPLES} resamples."
     )
     return note if question.beyond is None else f"{note} Beyond: n = {len(question.beyond)} photos."
 
