@@ -67,8 +67,7 @@ def _small_bundle(name: str, folders: pytest.TempPathFactory, photos: dict[str, 
     if made_before := os.environ.get("POCKETIQA_TINY_BUNDLES"):
         return Path(made_before) / name
     pytest.importorskip("torch", reason="the tiny bundles are made with torch; see POCKETIQA_TINY_BUNDLES")
+    from tests.made_once import made_once
     from tests.tiny_bundles import WRITERS
 
-    root = folders.mktemp("bundles") / name
-    WRITERS[name](root, photos)
-    return root
+    return made_once(folders, name, lambda folder: WRITERS[name](folder / "bundle", photos)) / "bundle"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from eager_trunk import EagerTrunk
 
 from distill.data.mos_sets import MosSetError
 from distill.data.smoke_photos import write_smoke_photos
@@ -16,6 +18,14 @@ from distill.teacher.load import load_trained_teacher
 from distill.teacher.two_towers import TeacherError
 from distill.training.run_folder import RunError
 from distill.training.trainer import TrainerConfig
+
+
+@pytest.fixture(scope="module", autouse=True)
+def without_lowering() -> Iterator[None]:
+    """A trunk's program equals the trunk (``test_frozen_trunk.py``) and takes eight seconds to build."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("distill.teacher.packaged_features.FrozenTrunk", EagerTrunk)
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ import small_student
 from mobile_export.artifacts import ARTIFACTS
 from mobile_export.bundle.golden import golden_photos
 from mobile_export.commands.build import BuildResult, Config, build
+from tests.made_once import made_once
 
 SHOWN = ("coffee", "flower", "rocket")  # the photographs that the report and the golden inputs need
 
@@ -17,8 +20,8 @@ SHOWN = ("coffee", "flower", "rocket")  # the photographs that the report and th
 @pytest.fixture(scope="session")
 def small_config(tmp_path_factory: pytest.TempPathFactory) -> Config:
     """The small student's files, and a folder to build into; nothing is built yet."""
-    folder = tmp_path_factory.mktemp("small")
-    weights, int8 = small_student.write_files(folder)
+    folder = made_once(tmp_path_factory, "small", small_student.write_files)
+    weights, int8 = small_student.files_in(folder)
     return Config(network=small_student.NETWORK, weights=weights, int8=int8, out=folder / "bundle")
 
 
@@ -27,9 +30,16 @@ def shown_photos() -> list[Path]:
 
 
 @pytest.fixture(scope="session")
-def built(small_config: Config) -> BuildResult:
+def built(small_config: Config, tmp_path_factory: pytest.TempPathFactory) -> BuildResult:
     """The small student's bundle with every artifact, judged on three photographs' copies and one input of noise."""
-    return build(small_config, shown_photos(), noise_inputs=1)
+
+    def make(folder: Path) -> None:
+        result = build(replace(small_config, out=folder / "bundle"), shown_photos(), noise_inputs=1)
+        (folder / "result").write_bytes(pickle.dumps(result))
+
+    folder = made_once(tmp_path_factory, "built", make)
+    result = pickle.loads((folder / "result").read_bytes())
+    return replace(result, out=folder / "bundle")
 
 
 @pytest.fixture(scope="session")

@@ -137,9 +137,14 @@ def layers() -> tuple[GraphLayer, ...]:
     return tuple(torch_layers(exported_float().module(), photos()[0]))
 
 
-def write_files(folder: Path) -> tuple[Path, Path]:
+def files_in(folder: Path) -> tuple[Path, Path]:
     """The float weights and the int8 state, as ``python -m mobile_export --network`` takes them."""
-    weights, int8 = folder / "weights.safetensors", folder / "int8.safetensors"
+    return folder / "weights.safetensors", folder / "int8.safetensors"
+
+
+def write_files(folder: Path) -> None:
+    """Write both."""
+    weights, int8 = files_in(folder)
     save_tensors(small_student().state_dict(), weights, {})
     record = {
         "weights_sha256": sha256_of(weights),
@@ -150,4 +155,3 @@ def write_files(folder: Path) -> tuple[Path, Path]:
         "command": "python -m quantize",
     }
     save_prepared(prepared(), int8, record)
-    return weights, int8
