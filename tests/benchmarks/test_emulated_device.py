@@ -4,8 +4,6 @@ Emulated times are no latencies: what is tested is plumbing, parity and what hap
 here waits for a time to pass, only for what a command says or does.
 """
 
-import os
-import platform
 import shutil
 import signal
 import subprocess
@@ -76,21 +74,18 @@ def arguments(device: EmulatedDevice, transport: str, bundle: Path, json: Path) 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("transport", ["local", "ssh", "adb"])
+@pytest.mark.parametrize("transport", ["ssh", "adb"])
 def test_the_shipped_int8_program_is_measured_and_gives_the_hosts_scores_to_the_bit_everywhere(
     device: EmulatedDevice, shipped: Path, tmp_path: Path, transport: str
 ) -> None:
     options = ["--variant", "int8", "--runs", "3", "--seconds", "0"]
-    # Over ssh the device's Python is found. Here the official runtime would import torch in each process.
-    torch_free = os.environ.get("POCKETIQA_TORCH_FREE_PYTHON")
-    known = {"ssh": None, "adb": PYTHON, "local": torch_free}[transport]
-    options += ["--python", known] if known else []
+    options += ["--python", PYTHON] if transport == "adb" else []  # over ssh the device's Python is found
     command = device.benchmarks(*arguments(device, transport, shipped, tmp_path / "perf.json"), *options)
     assert command.end() == 0, command.output
     record = record_of(command, tmp_path)
     (run,) = record.runs
-    assert record.device.machine == (platform.machine() if transport == "local" else "aarch64")
-    assert run.runtime == "executorch-numpy-runtime 1.4.0" or transport == "local"
+    assert record.device.machine == "aarch64"
+    assert run.runtime == "executorch-numpy-runtime 1.4.0"
     assert run.parity.photos == GOLDEN_PHOTOS
     assert run.parity.bit_identical, run.parity.worst
     assert len(run.samples_ms) == 3

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import pickle
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import small_student
 
-from mobile_export.artifacts import ARTIFACTS
+from mobile_export.artifacts import ARTIFACTS, Artifact
 from mobile_export.bundle.golden import golden_photos
 from mobile_export.commands.build import BuildResult, Config, build
+from mobile_export.lower.request import Delegation, Request
 from tests.made_once import made_once
 
 SHOWN = ("coffee", "flower", "rocket")  # the photographs that the report and the golden inputs need
@@ -40,6 +42,19 @@ def built(small_config: Config, tmp_path_factory: pytest.TempPathFactory) -> Bui
     folder = made_once(tmp_path_factory, "built", make)
     result = pickle.loads((folder / "result").read_bytes())
     return replace(result, out=folder / "bundle")
+
+
+def as_built(built: BuildResult, *names: str) -> list[Artifact]:
+    """Artifacts whose lowering, which takes seconds, copies what ``built`` has."""
+
+    def copying(artifact: Artifact) -> Artifact:
+        def copy(request: Request) -> Delegation:
+            shutil.copy(built.out / artifact.path, request.path)
+            return Delegation(1, 1, 0)
+
+        return replace(artifact, lower=copy)
+
+    return [copying(ARTIFACTS[name]) for name in names]
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import small_student
 import torch
-from conftest import shown_photos
+from conftest import as_built, shown_photos
 from pocketiqa.bundle import DEFAULT_BUNDLE, Bundle
 from pocketiqa.check_input import check_input, read_tensor
 from pocketiqa.errors import BundleError
@@ -130,7 +130,7 @@ def test_an_operator_that_only_the_interpreter_lacks_leaves_a_row_that_says_so(
 
 
 def test_a_file_that_changes_while_the_bundle_is_built_ends_it(
-    small_config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small_config: Config, built: BuildResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def draw_and_damage(bundle: building.BundleWriter, *_: object) -> str:
         with (bundle.root / XNNPACK_INT8.path).open("ab") as file:
@@ -138,7 +138,8 @@ def test_a_file_that_changes_while_the_bundle_is_built_ends_it(
         return "<html></html>"
 
     monkeypatch.setattr(building, "draw_report", draw_and_damage)
-    config = dataclasses.replace(small_config, out=tmp_path / "b", skip=("bpte", *COREML))
+    monkeypatch.setattr(building, "chosen", lambda skip: (as_built(built, "fp32", "int8"), []))
+    config = dataclasses.replace(small_config, out=tmp_path / "b")
     with pytest.raises(BundleError, match=r"changed while .*student_int8\.pte"):
         build(config, shown_photos()[:2], noise_inputs=0)
     assert not config.out.exists()

@@ -62,7 +62,7 @@ def test_a_network_in_a_file_of_ones_own_goes_through_all_four_commands(
     few = ("--calibration", "12", "--tuning", "40", "--validation", "12", "--qat.steps", "0")
 
     run(quantize, *sources, "--images", photos, *few, "--max-drop", MAX_DROP[name], "--out", "int8.safetensors")
-    skipped = ("--skip", "bpte", *(() if name == "vit" else ("coreml_pte",)))  # test_build.py builds each
+    skipped = ("--skip", "bpte", "coreml_pte")  # test_build.py builds them
     shown = run(mobile_export, *sources, "--int8", "int8.safetensors", "--out", "bundle", *skipped)
     assert "every parity check holds" in shown
     assert "sound" in run(pocketiqa, "verify", "bundle")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import small_student
-from conftest import shown_photos
+from conftest import as_built, shown_photos
 from PIL import Image
 from pocketiqa.bundle import Bundle
 
@@ -86,12 +86,12 @@ def test_build__int8__belongs_to_its_weights(small_config: Config, other_weights
         build.build(dataclasses.replace(small_config, int8=tmp_path / "none"), shown_photos()[:1])
 
 
-def test_build__torch_free_python__is_the_one_that_is_tried(small_config: Config, tmp_path: Path) -> None:
-    skip = tuple(name for name in ARTIFACTS if name not in ("fp32", "int8"))
+def test_build__torch_free_python__is_the_one_that_is_tried(
+    small_config: Config, built: BuildResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     nowhere = tmp_path / "nowhere" / "python"
-    config = dataclasses.replace(
-        small_config, out=tmp_path / "b", skip=(*skip, "report"), torch_free_python=nowhere
-    )
+    monkeypatch.setattr(build, "chosen", lambda skip: (as_built(built, "fp32", "int8"), []))
+    config = dataclasses.replace(small_config, out=tmp_path / "b", skip=("report",), torch_free_python=nowhere)
     result = build.build(config, shown_photos()[:1], noise_inputs=0)
     assert any(str(nowhere) in note for note in result.notes)
 

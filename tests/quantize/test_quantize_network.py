@@ -45,7 +45,8 @@ def run(monkeypatch: pytest.MonkeyPatch, arguments: list[str]) -> int:
 def test_the_better_of_ptq_and_qat_is_written_with_a_verdict_and_loads_again(
     arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    assert run(monkeypatch, [*arguments, "--max-drop", "0.1"]) == 0
+    with without_lowering():
+        assert run(monkeypatch, [*arguments, "--max-drop", "0.1"]) == 0
     printed = capsys.readouterr().out
     assert "| PTQ |" in printed and "| QAT |" in printed and "within --max-drop 0.1 with 0 layers" in printed
     record = json.loads((tmp_path / "int8.json").read_text())
