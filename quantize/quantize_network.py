@@ -100,7 +100,8 @@ def _advice(broken: list[str], config: QuantizeConfig) -> str:
         cures.append("--qat.steps")
     if config.max_drop is None:
         cures.append("--max-drop")
-    return f"the promise is broken: {'; '.join(broken)}; what may help: {', '.join(cures)}"
+    cures.append("--keep-float")
+    return f"the promise is broken: {'; '.join(broken)}; what may help: {', '.join(cures)}; export refuses it"
 
 
 def promise_for(network: str, max_drop: float | None) -> Promise:

@@ -20,6 +20,8 @@ from quantize.prepare import Prepared
 from quantize.recipe import Recipe, TuningPhotos, quantize
 from quantize.refit_heads import logit
 
+_NOTHING = 1e-20  # in the place of no power at all, which has no logarithm
+
 
 @dataclass(frozen=True)
 class Effect:
@@ -77,7 +79,7 @@ def effect(
     signal, noise = logit(reference), logit(outputs) - logit(reference)
     power = (signal - signal.mean(0)).var()
     return Effect(
-        sqnr=float(10 * np.log10(power / max(float(np.square(noise).mean()), 1e-20))),
+        sqnr=float(10 * np.log10(max(float(power), _NOTHING) / max(float(np.square(noise).mean()), _NOTHING))),
         srcc=srcc(reference[:, 0], outputs[:, 0]),
         mean_abs=float(np.abs(outputs[:, 0] - reference[:, 0]).mean()),
         deviation=float((outputs[:, 0] - reference[:, 0]).std()),

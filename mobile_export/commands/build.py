@@ -26,7 +26,7 @@ from mobile_export.artifacts import ARTIFACTS, FP32, XNNPACK_INT8, Artifact, cho
 from mobile_export.bundle.golden import SHOWN_TENSORS, WALL, golden_photos
 from mobile_export.bundle.report import draw_report
 from mobile_export.bundle.writer import BundleWriter
-from mobile_export.graphs import FLOAT, INT8, Graphs, check_graphs
+from mobile_export.graphs import FLOAT, INT8, PREPARED, Graphs, check_graphs
 from mobile_export.lower.request import Request
 from mobile_export.sources import Sources, default_bundle
 from mobile_export.verify.app_input import check_app_input
@@ -109,8 +109,8 @@ def build(
         FileNotFoundError, ValueError: no network, no weights, or an int8 state that is not its own.
         ContractError: the network is none, or a backend does not take one of its operators.
         DelegationError: a graph was not taken whole by its backend.
-        BrokenParityCheck: an artifact is not what its graph is. ``out`` stays as it was; what was written so far
-            stands in ``broken_folder(out)``.
+        BrokenParityCheck: int8 does not keep its promise, or an artifact is not what its graph is. ``out`` stays as it
+            was; what was built so far stands in ``broken_folder(out)``.
     """
     artifacts, notes = chosen(config.skip)
     with_int8 = any(not artifact.is_float for artifact in artifacts)
@@ -129,6 +129,10 @@ def build(
                 bar.set_description(artifact.name)
                 _build_artifact(artifact, bundle, graphs, scales, ladder, config.torch_free_python)
         except BrokenParityCheck as broken:
+            if not bundle.variants:
+                anew = "; quantize it anew, with more photos, --max-drop or --keep-float"
+                advice = anew if broken.check.candidate == PREPARED else ""
+                raise BrokenParityCheck(broken.checks, f"; nothing was built{advice}") from None
             kept = broken_folder(out)
             shutil.copytree(root, kept, dirs_exist_ok=True)
             raise BrokenParityCheck(

@@ -14,6 +14,7 @@ from pocketiqa.bundle import DEFAULT_BUNDLE, Bundle
 from pocketiqa.check_input import check_input, read_tensor
 from pocketiqa.errors import BundleError
 from pocketiqa.files import sha256_of
+from pocketiqa.promises import Promise
 from pocketiqa.scorer import Scorer
 
 from distill.contract import ContractError
@@ -162,6 +163,16 @@ def test_a_broken_check_keeps_the_old_bundle_and_what_was_built_beside_it(
         build(dataclasses.replace(small_config, out=out), shown_photos()[:2], noise_inputs=0)
     assert [path.name for path in out.iterdir()] == ["old"]
     assert sha256_of(broken_folder(out) / ARTIFACTS["fp32"].path)
+
+
+def test_int8_that_breaks_its_promise_is_refused_before_anything_is_built_and_the_cure_is_quantizings(
+    small_config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(building.Sources, "promise", Promise(max_abs=0.0))
+    config = dataclasses.replace(small_config, out=tmp_path / "bundle")
+    with pytest.raises(BrokenParityCheck, match=r"prepared .*nothing was built; quantize it anew, .*--keep-float"):
+        build(config, shown_photos()[:2], noise_inputs=0)
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_embedded_bundles_ladder_held_on_24_photos_for_core_ml_too() -> None:
