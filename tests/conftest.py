@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-# Each of torch's exports makes millions of objects; looking for garbage among them ten times a second takes a tenth of
-# the whole suite's time.
+# Each of torch's exports makes millions of objects, and looking for garbage among them takes its time.
 gc.set_threshold(50_000, 20, 20)
 
 _WORKER = os.environ.get("PYTEST_XDIST_WORKER")

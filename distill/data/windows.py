@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from PIL import Image
-from pocketiqa.preprocess import RESAMPLING, PreprocessSpec, detail_scale
+from pocketiqa.preprocess import RESAMPLING, PreprocessSpec, detail_scale, tensor_of
 
 
 def random_windows(photo: Image.Image, spec: PreprocessSpec, side: int, random: np.random.Generator) -> np.ndarray:
@@ -38,8 +38,7 @@ def random_windows(photo: Image.Image, spec: PreprocessSpec, side: int, random: 
         across, down = photo.width / size[0], photo.height / size[1]
         box = (left * across, top * down, (left + side) * across, (top + side) * down)
         windows.append(photo.resize((side, side), RESAMPLING[spec.resample], box=_inside(box, photo.size)))
-    pixels = np.stack([np.asarray(window, dtype=np.float32) for window in windows]) / np.float32(255)
-    return np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))
+    return tensor_of(windows)
 
 
 def _inside(box: tuple[float, float, float, float], size: tuple[int, int]) -> tuple[float, float, float, float]:

@@ -1,4 +1,4 @@
-"""BatchNorms with frozen statistics as part of the convolutions before them: a trunk trains a fifth faster so."""
+"""BatchNorms with frozen statistics as part of the convolutions before them: a trunk trains faster so."""
 
 from __future__ import annotations
 

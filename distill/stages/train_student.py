@@ -31,7 +31,7 @@ from distill.stages.distillation import DistillationConfig
 from distill.stages.prepare_lesson import prepare_lesson
 from distill.stages.student_record import save_student, student_record, validation_figures
 from distill.teacher.load import load_trained_teacher
-from distill.teacher.targets import embeddings_of_copies, embeddings_of_photos, pseudo_labels, teacher_features
+from distill.teacher.targets import features_and_embeddings, pseudo_labels
 from distill.teacher.teacher import Teacher
 from distill.training.feature_sets import ladder_features, scored_features
 from distill.training.features import LadderFeatures, ScoredFeatures
@@ -195,12 +195,8 @@ def _distil(
         dataclasses.asdict(config.distil) | {"teacher": teacher.fingerprint(), "seed": config.seed},
     )
     copies = severity_ladders(photos, config.kinds_per_photo, config.seed)
-    embedding = [
-        embeddings_of_photos(teacher, mos_set, config.cache),
-        embeddings_of_copies(teacher, copies, config.cache),
-    ]
+    known, embedding = features_and_embeddings(teacher, mos_set, copies, config.cache)
     features = torch.cat([scored.features, ladders.features])
-    asked = config.distil.loss.features > 0
-    known = teacher_features(teacher, mos_set, copies, config.cache) if asked else None
-    lesson = prepare_lesson(mos_set, copies, features, torch.cat(embedding), INPUT_SPEC, known)
+    known = known if config.distil.loss.features else None
+    lesson = prepare_lesson(mos_set, copies, features, embedding, INPUT_SPEC, known)
     return distil(student, lesson, teacher.text().detach(), teacher.config.scoring, folder, config.seed, config.distil)

@@ -41,9 +41,10 @@ def principal_components(features: torch.Tensor, fitted: np.ndarray, count: int,
     mean, scale = chosen.mean(0), 1 / (chosen.std(0) + 1e-4)
     standard = (chosen - mean) * scale
     count = min(count, len(chosen) - 1, features.shape[1])
-    torch.manual_seed(seed)
     drawn = min(count + _OVERSAMPLED, *standard.shape)
-    _, singular, directions = torch.svd_lowrank(standard, q=drawn, niter=_ITERATIONS)
+    with torch.random.fork_rng(devices=[]):  # the caller's own draws are not these
+        torch.manual_seed(seed)
+        _, singular, directions = torch.svd_lowrank(standard, q=drawn, niter=_ITERATIONS)
     deviation = singular[:count] / len(chosen) ** 0.5
     count = int((deviation > _SMALLEST * deviation[0]).sum())
     deviation = deviation[:count]

@@ -54,14 +54,21 @@ def embeddings_of_copies(teacher: Teacher, copies: list[DegradedPhoto], cache: P
     return teacher_embeddings(teacher, copies, rendered, f"at most 512, {teacher.input.to_dict()}", cache)
 
 
-def teacher_features(teacher: Teacher, mos_set: MosSet, copies: list[DegradedPhoto], cache: Path) -> torch.Tensor:
-    """What the teacher knows of a MOS set's photos and then of degraded ones, n×d: what a packaged teacher's projection
-    reads; the embeddings of another one.
+def features_and_embeddings(
+    teacher: Teacher, mos_set: MosSet, copies: list[DegradedPhoto], cache: Path
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """What the teacher knows of a MOS set's photos and then of degraded ones.
+
+    Returns:
+        features: n×d, what a packaged teacher's projection reads; the embeddings of another teacher.
+        embedding: n×D of length 1.
     """
     if (trunk := _packaged_trunk(teacher)) is None:
-        return torch.cat([embeddings_of_photos(teacher, mos_set, cache), embeddings_of_copies(teacher, copies, cache)])
+        parts = embeddings_of_photos(teacher, mos_set, cache), embeddings_of_copies(teacher, copies, cache)
+        return (embedding := torch.cat(parts)), embedding
     scored = features_of_photos(mos_set.paths, trunk, cache, mos_set.name)
-    return torch.cat([scored, _of_copies(copies, trunk, cache)])
+    features = torch.cat([scored, _of_copies(copies, trunk, cache)])
+    return features, _projected(teacher, features)
 
 
 def _packaged_trunk(teacher: Teacher) -> PooledFeatures | None:

@@ -34,6 +34,11 @@ class Bound:
     max_abs: float | None = None
     mean_abs: float | None = None
 
+    @property
+    def on_noise(self) -> Bound:
+        """The maximum alone: a mean of a few inputs is hardly less a matter of chance than one of them."""
+        return Bound(max_abs=self.max_abs)
+
     def broken(self, reference: np.ndarray, candidate: np.ndarray) -> list[str]:
         """One line for each bound that is not kept, by finite outputs n×(1 + attributes) of the two steps."""
         gap = np.abs(candidate - reference)
@@ -54,6 +59,11 @@ class Promised:
     """What int8 keeps of the float scores; random noise is shown and not judged, because nothing is promised there."""
 
     promise: Promise
+
+    @property
+    def on_noise(self) -> Bound:
+        """Nothing."""
+        return Bound()
 
     def broken(self, reference: np.ndarray, candidate: np.ndarray) -> list[str]:
         """As :meth:`Bound.broken`, of the scores."""

@@ -8,7 +8,7 @@ sets with a row each: noise drives activations where no photo does, and a bound 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 
 import numpy as np
 from pocketiqa.parity import srcc
@@ -117,9 +117,7 @@ class ParityLadder:
         self.add(_compare(reference, candidate, PHOTOS, self.outputs, bound, self.names))
         if len(self.noise):
             names = [f"noise {number}" for number in range(len(self.noise))]
-            # The maximum alone: a mean of so few inputs is hardly less a matter of chance than one of them.
-            judged = replace(bound, mean_abs=None) if isinstance(bound, Bound) else Bound()
-            self.add(_compare(reference, candidate, NOISE, self.noise_outputs, judged, names))
+            self.add(_compare(reference, candidate, NOISE, self.noise_outputs, bound.on_noise, names))
 
     def add(self, check: ParityCheck) -> None:
         """Take a check that was made elsewhere.

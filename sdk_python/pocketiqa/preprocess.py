@@ -144,6 +144,11 @@ def preprocess(
     """
     rgb = load_photo(photo, limits)
     views = [_whole(rgb, spec) if view == "whole" else _detail(rgb, spec) for view in spec.views]
+    return tensor_of(views)
+
+
+def tensor_of(views: list[Image.Image]) -> np.ndarray:
+    """RGB pictures of one size as float32 views×3×height×width in [0, 1], C-contiguous."""
     pixels = np.stack([np.asarray(view, dtype=np.float32) for view in views]) / np.float32(255)
     return np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))
 

@@ -38,3 +38,9 @@ def test_there_are_no_more_than_the_photos_give_and_the_same_seed_gives_the_same
     few = np.arange(300) < 8
     first, again = (principal_components(features, few, 128) for _ in range(2))
     assert first.values.shape == (300, 7) and torch.equal(first.values, again.values)
+
+
+def test_the_callers_random_state_stays_as_it_was(features: torch.Tensor) -> None:
+    before = torch.get_rng_state()
+    principal_components(features, np.ones(300, dtype=bool), 5)
+    assert torch.equal(torch.get_rng_state(), before)

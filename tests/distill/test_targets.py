@@ -21,9 +21,9 @@ from distill.teacher.prompt_scores import prompt_scores
 from distill.teacher.targets import (
     embeddings_of_copies,
     embeddings_of_photos,
+    features_and_embeddings,
     pseudo_labels,
     teacher_embeddings,
-    teacher_features,
 )
 from distill.teacher.teacher import Teacher, TeacherConfig
 
@@ -114,17 +114,19 @@ def test_a_packaged_teacher_whose_trunk_nothing_trained_scores_from_features_as_
     from_features = pseudo_labels(teacher, mos_set, cache)
     assert [file.name.startswith("own-") for file in cache.iterdir()] == [True]
     copies = severity_ladders(files[:1], 1, seed=0)
-    features = teacher_features(teacher, mos_set, copies, cache)
+    features, embedding = features_and_embeddings(teacher, mos_set, copies, cache)
     assert features.shape == (3 + 6, 2 * PACKAGED["lite2"].width)
     with torch.no_grad():
         projection = teacher.visual.head.proj
         projected = embed_views(features[3:], projection.weight, projection.bias)
     assert torch.equal(projected, embeddings_of_copies(teacher, copies, cache))
+    assert torch.allclose(embedding[3:], projected, atol=1e-6) and embedding.shape == (3 + 6, 384)
     with torch.no_grad():
         next(teacher.visual.trunk.parameters())[0, 0, 0, 0] += 1e-5
     assert not PACKAGED["lite2"].keeps_trunk(teacher.visual)
     kept = len(list(cache.iterdir()))
     from_photos = pseudo_labels(teacher, mos_set, cache)
     assert len(list(cache.iterdir())) == kept + 1
-    assert teacher_features(teacher, mos_set, copies, cache).shape == (3 + 6, 384), "embeddings, where nothing else is"
+    features, embedding = features_and_embeddings(teacher, mos_set, copies, cache)
+    assert features.shape == (3 + 6, 384) and torch.equal(features, embedding), "embeddings, where nothing else is"
     assert from_features.numpy() == pytest.approx(from_photos.numpy(), abs=0.01)

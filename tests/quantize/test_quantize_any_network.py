@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
 import tiny_network
 import torch
-from example_weights import write_example_photos
 from pocketiqa.preprocess import PreprocessSpec
 from torch import nn
 
@@ -20,16 +18,6 @@ from quantize.graph import head_nodes, module_of
 from quantize.prepare import prepare, rounds, without_fake_quant
 from quantize.recipe import Recipe, TuningPhotos, quantize
 from quantize.state import labelled_fake_quantizers
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_example_photos(tmp_path_factory.mktemp("photos"), 16)
-
-
-def quality(network: nn.Module, inputs: Inputs) -> np.ndarray:
-    with torch.no_grad():
-        return np.stack([network(views)[0][0].numpy() for views in inputs]).astype(np.float64)
 
 
 @pytest.mark.parametrize("example", [mobilenetv3, resnet18, vit], ids=lambda module: module.__name__.split(".")[-1])
