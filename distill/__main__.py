@@ -20,6 +20,13 @@ def _teacher(arguments: list[str]) -> dict[str, object]:
     return train_teacher(tyro.cli(TeacherRunConfig, prog="python -m distill teacher", args=arguments))
 
 
+def _trunk(arguments: list[str]) -> dict[str, object]:
+    """train a student's trunk from a live CLIP teacher, on a GPU"""
+    from distill.stages.train_trunk import TrunkConfig, train_trunk
+
+    return train_trunk(tyro.cli(TrunkConfig, prog="python -m distill trunk", args=arguments))
+
+
 def _student(arguments: list[str]) -> dict[str, object]:
     """train a student: heads on a frozen trunk, and with --teacher the trunk too (stage C)"""
     from distill.stages.train_student import StudentConfig, train_student
@@ -38,7 +45,7 @@ def _teacher_scores(arguments: list[str]) -> dict[str, object]:
     return write_teacher_scores(tyro.cli(TeacherScoresConfig, prog="python -m distill teacher-scores", args=arguments))
 
 
-_COMMANDS = {"teacher": _teacher, "student": _student, "teacher-scores": _teacher_scores}
+_COMMANDS = {"teacher": _teacher, "trunk": _trunk, "student": _student, "teacher-scores": _teacher_scores}
 _USAGE = f"usage: python -m distill {{{','.join(_COMMANDS)}}} [options]"
 
 

@@ -13,12 +13,12 @@ _RIDGE = 0.1
 
 
 def fit_embedding(features: torch.Tensor, embedding: torch.Tensor) -> nn.Linear:
-    """A linear layer from ``features`` n×d to ``embedding`` n×D."""
+    """A linear layer from ``features`` n×d to ``embedding`` n×D, on their device."""
     mean, scale = features.mean(0), 1 / (features.std(0) + 1e-4)
     standard, middle = (features - mean) * scale, embedding.mean(0)
-    gram = standard.t() @ standard / len(standard) + _RIDGE * torch.eye(features.shape[1])
+    gram = standard.t() @ standard / len(standard) + _RIDGE * torch.eye(features.shape[1], device=features.device)
     weight = torch.linalg.solve(gram, standard.t() @ (embedding - middle) / len(standard)).t() * scale
-    projection = nn.Linear(features.shape[1], embedding.shape[1])
+    projection = nn.Linear(features.shape[1], embedding.shape[1], device=features.device)
     with torch.no_grad():
         projection.weight.copy_(weight)
         projection.bias.copy_(middle - weight @ mean)

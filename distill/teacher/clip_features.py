@@ -16,6 +16,9 @@ from open_clip.transformer import VisionTransformer
 from pocketiqa.preprocess import PreprocessSpec
 from torch import nn
 
+from distill.teacher.any_resolution import accept_any_resolution
+from distill.teacher.clip_tower import clip_tower
+
 # The whole photo, and its centre at (nearly) native resolution; 224 is the size that the tower was trained at.
 CLIP_INPUT = PreprocessSpec(height=224, width=224, views=("whole", "detail"), detail_short_side=448)
 READ_BLOCKS = (3, 6, 9, 12)
@@ -49,6 +52,21 @@ class BlockStatistics(nn.Module):
         return torch.cat(read, dim=1)
 
 
+def clip_trunk(pretrained: bool = True) -> BlockStatistics:
+    """CLIP's ViT-B/16 as statistics of its blocks, B×``STATISTICS_WIDTH``, for normalized images of any size."""
+    tower = clip_tower(pretrained)
+    accept_any_resolution(tower)
+    return BlockStatistics(tower)
+
+
+def normalized(images: torch.Tensor) -> torch.Tensor:
+    """Images B×3×H×W in [0, 1], or one, as CLIP was trained to see them."""
+    mean, std = (
+        torch.tensor(values, device=images.device).view(3, 1, 1) for values in (OPENAI_DATASET_MEAN, OPENAI_DATASET_STD)
+    )
+    return (images - mean) / std
+
+
 class ClipFeatures:
     """CLIP's statistics as the feature cache takes them, in bfloat16 where the processor multiplies that faster.
 
@@ -65,9 +83,6 @@ class ClipFeatures:
         able = torch.cpu.get_capabilities()
         self._precision = torch.bfloat16 if able.get("avx512_bf16") or able.get("amx_bf16") else torch.float32
         self._statistics = statistics.to(self._precision).eval()
-        self._mean, self._std = (
-            torch.tensor(values).view(3, 1, 1) for values in (OPENAI_DATASET_MEAN, OPENAI_DATASET_STD)
-        )
         digest = hashlib.sha256(repr((statistics.blocks, self.input.to_dict(), str(self._precision))).encode())
         for name, tensor in sorted(self._statistics.state_dict().items()):
             digest.update(name.encode())
@@ -77,5 +92,4 @@ class ClipFeatures:
     @torch.no_grad()
     def __call__(self, views: np.ndarray) -> np.ndarray:
         """Float32 V·width statistics of one photo's views, float32 V×3×224×224 in [0, 1]."""
-        images = (torch.from_numpy(views) - self._mean) / self._std
-        return self._statistics(images.to(self._precision)).numpy().ravel()
+        return self._statistics(normalized(torch.from_numpy(views)).to(self._precision)).numpy().ravel()

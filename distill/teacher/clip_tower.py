@@ -26,6 +26,7 @@ from open_clip.transformer import VisionTransformer
 
 ARCHITECTURE = "ViT-B-16-quickgelu"
 BLOCKS = 12
+WEIGHTS = "OpenAI CLIP ViT-B/16, MIT licence"
 # Another file would want another mapping of names.
 SHA256 = "2d2da5e254d60501f138004788497e280fd80eb9dd877241aec41761be285d8d"
 

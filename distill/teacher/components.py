@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 
 _OVERSAMPLED = 32
@@ -20,35 +19,37 @@ _SMALLEST = 1e-3  # of the first one's deviation: what varies less is the arithm
 
 @dataclass(frozen=True)
 class Components:
-    """Whitened principal components of features.
+    """Whitened principal components of features of d numbers.
 
     Attributes:
-        values: float32 n×c; over the photos that they were fitted to of mean 0 and deviation 1.
+        mean, scale: float32 d, of the standardization.
+        directions: float32 d×c.
         weights: float32 c with a mean of 1, falling.
         explained: share of the standardized features' variance that they hold, 0 to 1.
     """
 
-    values: torch.Tensor
+    mean: torch.Tensor
+    scale: torch.Tensor
+    directions: torch.Tensor
     weights: torch.Tensor
     explained: float
 
+    def of(self, features: torch.Tensor) -> torch.Tensor:
+        """Float32 n×c of features n×d; over the photos that they were fitted to of mean 0 and deviation 1."""
+        return ((features - self.mean) * self.scale) @ self.directions
 
-def principal_components(features: torch.Tensor, fitted: np.ndarray, count: int, seed: int = 0) -> Components:
-    """Components of ``features`` n×d, fitted to the rows under the mask ``fitted``; fewer than ``count`` where those
-    rows, or the ways in which they vary, are fewer.
-    """
-    chosen = features[torch.from_numpy(fitted)]
-    mean, scale = chosen.mean(0), 1 / (chosen.std(0) + 1e-4)
-    standard = (chosen - mean) * scale
-    count = min(count, len(chosen) - 1, features.shape[1])
+
+def principal_components(features: torch.Tensor, count: int, seed: int = 0) -> Components:
+    """Components of ``features`` n×d; fewer than ``count`` where photos, or the ways in which they vary, are fewer."""
+    mean, scale = features.mean(0), 1 / (features.std(0) + 1e-4)
+    standard = (features - mean) * scale
+    count = min(count, len(features) - 1, features.shape[1])
     drawn = min(count + _OVERSAMPLED, *standard.shape)
     with torch.random.fork_rng(devices=[]):  # the caller's own draws are not these
         torch.manual_seed(seed)
         _, singular, directions = torch.svd_lowrank(standard, q=drawn, niter=_ITERATIONS)
-    deviation = singular[:count] / len(chosen) ** 0.5
+    deviation = singular[:count] / len(features) ** 0.5
     count = int((deviation > _SMALLEST * deviation[0]).sum())
     deviation = deviation[:count]
-    values = ((features - mean) * scale) @ (directions[:, :count] / deviation)
-    weights = deviation / deviation.mean()
     explained = float(deviation.square().sum() / standard.square().sum(1).mean())
-    return Components(values, weights, explained)
+    return Components(mean, scale, directions[:, :count] / deviation, deviation / deviation.mean(), explained)

@@ -24,9 +24,7 @@ from torch.nn.functional import normalize
 from transformers.utils.logging import set_verbosity_error
 
 from distill.networks.backbone import IMAGENET_MEAN, IMAGENET_STD, lite2_backbone
-from distill.teacher.any_resolution import accept_any_resolution
-from distill.teacher.clip_features import CLIP_INPUT, STATISTICS_WIDTH, BlockStatistics
-from distill.teacher.clip_tower import clip_tower
+from distill.teacher.clip_features import CLIP_INPUT, STATISTICS_WIDTH, clip_trunk
 
 EMBEDDING_WIDTH = 384
 # Channels of Lite2's seven stages.
@@ -63,13 +61,6 @@ class Lite2Features(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         return self.means((images - IMAGENET_MEAN) / IMAGENET_STD)
-
-
-def clip_trunk(pretrained: bool = True) -> BlockStatistics:
-    """CLIP's ViT-B/16 as statistics of its blocks, B×``STATISTICS_WIDTH``, for normalized images of any size."""
-    tower = clip_tower(pretrained)
-    accept_any_resolution(tower)
-    return BlockStatistics(tower)
 
 
 class ProjectedTower(nn.Module):

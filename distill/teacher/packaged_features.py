@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from distill.networks.student import INPUT_SPEC
-from distill.teacher.clip_features import ClipFeatures
-from distill.teacher.packaged import Lite2Features, clip_trunk
+from distill.teacher.clip_features import ClipFeatures, clip_trunk
+from distill.teacher.packaged import Lite2Features
 from distill.training.frozen_features import PooledFeatures
 from distill.training.frozen_trunk import FrozenTrunk
 

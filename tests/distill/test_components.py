@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 
@@ -19,28 +18,28 @@ def features() -> torch.Tensor:
 
 
 def test_components_are_white_over_what_they_were_fitted_to_and_not_beyond(features: torch.Tensor) -> None:
-    fitted = np.arange(300) < 200
-    components = principal_components(features, fitted, 5)
-    inside = components.values[:200]
+    components = principal_components(features[:200], 5)
+    inside = components.of(features[:200])
     assert inside.mean(0).abs().max() < 1e-3
     assert torch.allclose(inside.t() @ inside / 200, torch.eye(5), atol=1e-2)
-    assert components.values.shape == (300, 5) and components.values[200:].isfinite().all()
+    outside = components.of(features[200:])
+    assert outside.shape == (100, 5) and outside.isfinite().all()
+    assert not torch.allclose(outside.t() @ outside / 100, torch.eye(5), atol=1e-2)
 
 
 def test_weights_fall_with_the_variance_and_have_a_mean_of_one(features: torch.Tensor) -> None:
-    components = principal_components(features, np.ones(300, dtype=bool), 5)
+    components = principal_components(features, 5)
     assert bool((components.weights.diff() < 0).all()) and components.weights.mean().item() == pytest.approx(1)
     assert 0.99 < components.explained <= 1.001
-    assert principal_components(features, np.ones(300, dtype=bool), 2).explained < components.explained
+    assert principal_components(features, 2).explained < components.explained
 
 
 def test_there_are_no_more_than_the_photos_give_and_the_same_seed_gives_the_same(features: torch.Tensor) -> None:
-    few = np.arange(300) < 8
-    first, again = (principal_components(features, few, 128) for _ in range(2))
-    assert first.values.shape == (300, 7) and torch.equal(first.values, again.values)
+    first, again = (principal_components(features[:8], 128) for _ in range(2))
+    assert first.of(features).shape == (300, 7) and torch.equal(first.directions, again.directions)
 
 
 def test_the_callers_random_state_stays_as_it_was(features: torch.Tensor) -> None:
     before = torch.get_rng_state()
-    principal_components(features, np.ones(300, dtype=bool), 5)
+    principal_components(features, 5)
     assert torch.equal(torch.get_rng_state(), before)

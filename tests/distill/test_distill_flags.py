@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, ClassVar, get_type_hints
 
 import numpy as np
 import pytest
@@ -132,6 +132,18 @@ class HeadsAlone(nn.Module):
             nn.init.zeros_(parameter)
 
 
+class TrunkOfHeads:
+    """In the place of a trained trunk's run."""
+
+    record: ClassVar[dict[str, object]] = {}
+
+    def student(self) -> HeadsAlone:
+        return HeadsAlone()
+
+    def scores(self, mos_set: MosSet) -> torch.Tensor:
+        return torch.linspace(1, 0, len(mos_set))
+
+
 class Pooled:
     """In the place of a frozen trunk: a photo's pixels, projected at random."""
 
@@ -232,7 +244,8 @@ def of_student(world: World, config: StudentConfig) -> object:
         return torch.linspace(0, 1, len(mos_set))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(student_module, "Student", HeadsAlone)
+        patch.setattr(student_module, "load_student", lambda _: HeadsAlone())
+        patch.setattr(student_module, "load_trunk_run", lambda run: loaded.append(run) or TrunkOfHeads())
         patch.setattr(student_module, "StudentFeatures", lambda student: None)
         patch.setattr(student_module, "FrozenTrunk", Pooled)
         patch.setattr(student_module, "SHIPPED_STUDENT", world.folder / "shipped.safetensors")
@@ -314,6 +327,7 @@ OTHERS: dict[tuple[type, str], Callable[[World], object]] = {
     (StudentConfig, "run"): lambda world: world.folder / "elsewhere",
     (StudentConfig, "out"): lambda world: world.folder / "out.safetensors",
     (StudentConfig, "teacher"): lambda world: world.folder,
+    (StudentConfig, "trunk"): lambda world: world.folder,
     (StudentConfig, "cache"): lambda world: world.folder / "another cache",
     (StudentConfig, "limit"): lambda _: 10,
     (StudentConfig, "seed"): lambda _: 1,

@@ -27,4 +27,4 @@ def test_an_unknown_command_is_answered_with_those_there_are(
     monkeypatch.setattr(sys, "argv", ["distill", "ablation"])
     assert __main__.main() == 2
     said = capsys.readouterr().err
-    assert said.startswith("distill: there is no command 'ablation'") and "teacher,student,teacher-scores" in said
+    assert said.startswith("distill: there is no command 'ablation'") and "teacher,trunk,student,teacher-scores" in said

@@ -1,0 +1,216 @@
+"""Train the student's trunk from a live CLIP teacher: on a GPU in ten minutes, on a CPU only to see it run.
+
+    python -m distill trunk --mos-set biq2021 --mos-folder DIR --pristine DIR [DIR …] --photos DIR [DIR …] --run DIR
+    python -m distill student … --trunk DIR/trunk.safetensors
+
+The first line decodes all photos, makes their degraded copies, lets CLIP's tower learn people's opinions, and trains
+the trunk. The run's folder then holds ``trunk.safetensors`` (a student with the heads that it started with),
+``tower/low_rank.safetensors`` (what the tower learned), ``scores.csv`` (the teacher's two scores of every undistorted
+photo) and ``trunk.json`` (figures). The second line fits heads to the trunk.
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+import os
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from pocketiqa.files import atomic_file
+
+from distill.data.degraded_photos import pristine_photos, severity_ladders
+from distill.data.fill_pool import SIDES, by_side, fill_pool, one_copy_each
+from distill.data.mos_sets import MOS_SETS, MosSet, MosSetError, split_by_hash
+from distill.data.photo_pool import PhotoPool
+from distill.data.smoke_photos import write_smoke_photos
+from distill.networks.folding import folded_batchnorms
+from distill.networks.student import SHIPPED_STUDENT, load_student
+from distill.networks.tensors import save_tensors
+from distill.stages.live_distillation import LiveConfig, LiveDistillation
+from distill.stages.trunk_run import RECORD, SCORES, WEIGHTS
+from distill.stages.tune_tower import (
+    LinearScore,
+    TowerConfig,
+    features_of_pool,
+    srcc_within,
+    statistics_of,
+    tune,
+)
+from distill.teacher.clip_features import BlockStatistics, clip_trunk
+from distill.teacher.clip_tower import SHA256
+from distill.teacher.clip_tower import WEIGHTS as TOWER_WEIGHTS
+from distill.teacher.components import principal_components
+from distill.teacher.kernel_ridge import fit_kernel_ridge
+from distill.teacher.live import LiveTeacher
+from distill.teacher.low_rank import merge_low_rank
+from distill.training.distributed import Process, this_process
+from distill.training.run_folder import RunFolder
+from distill.training.trainer import TrainerConfig, train
+
+VALIDATION_SHARE = 0.1
+_BASIS_PHOTOS = 12_000  # more do not change the first few hundred components
+_BATCH = 64
+
+
+@dataclass(frozen=True)
+class TrunkConfig:
+    """What the trunk is trained on, and how.
+
+    Attributes:
+        mos_folder: where the MOS set lies.
+        pristine: folders of undistorted photos; their severity ladders are made in advance.
+        photos: folders of any photos, without scores.
+        mos_set: name of the MOS set.
+        preset: ``smoke`` runs to the end in a minute, on photos that packages carry.
+        run: folder of the run.
+        start: the student whose trunk is trained.
+        kinds_per_photo: severity ladders of each pristine photo.
+        limit: use only so many photos of each folder and of the MOS set; for a trial run.
+        seed: of every draw.
+        workers: processes that decode and degrade; by default one for each processor.
+        tower: how CLIP's tower learns people's opinions.
+        trunk: how the trunk learns.
+    """
+
+    mos_folder: Path | None = None
+    pristine: list[Path] = field(default_factory=list)
+    photos: list[Path] = field(default_factory=list)
+    mos_set: Literal[tuple(MOS_SETS)] = "biq2021"
+    preset: Literal["full", "smoke"] = "full"
+    run: Path = Path("runs/trunk")
+    start: Path = SHIPPED_STUDENT
+    kinds_per_photo: int = 2
+    limit: int | None = None
+    seed: int = 0
+    workers: int = os.cpu_count() or 1
+    tower: TowerConfig = field(default_factory=TowerConfig)
+    trunk: LiveConfig = field(default_factory=LiveConfig)
+
+
+def smoke(config: TrunkConfig) -> TrunkConfig:
+    """The same run in small: a few photos, two steps."""
+    pristine, scored = write_smoke_photos(config.run / "photos")
+    steps = TrainerConfig(steps=2, batch=2, rate=1e-4, average=0.5, every=2, workers=0)
+    return replace(
+        config,
+        mos_folder=scored,
+        pristine=[pristine],
+        mos_set="own",
+        kinds_per_photo=1,
+        workers=0,
+        tower=replace(config.tower, rank=2, steps=steps),
+        trunk=replace(config.trunk, components=8, steps=steps),
+    )
+
+
+def train_trunk(config: TrunkConfig) -> dict[str, object]:
+    """Train and write a trunk; returns its figures on held-out photos, which are also written.
+
+    Raises:
+        MosSetError: a data folder is missing or empty, or photos cannot be used.
+        ClipTowerError: CLIP's weights are missing.
+        RunError: the run's folder holds another run.
+        TrainingStopped: training broke off; the same command goes on.
+    """
+    if config.preset == "smoke":
+        config = smoke(config)
+    if config.mos_folder is None or not config.pristine:
+        raise MosSetError("a trunk is trained on scores and on undistorted photos: give --mos-folder and --pristine")
+    mos_set = MOS_SETS[config.mos_set](config.mos_folder, "train")
+    if config.limit is not None:
+        mos_set = mos_set.take(np.arange(len(mos_set)) < config.limit)
+    held_out = split_by_hash(mos_set.paths, VALIDATION_SHARE)
+    with this_process() as process:
+        pools = _fill(mos_set, config, process.device)
+        teacher, figures = _teach(pools, mos_set, held_out, config, process)
+        student = load_student(config.start)
+        folder = RunFolder(config.run / "trunk", dataclasses.asdict(config.trunk) | {"seed": config.seed})
+        masks = [np.repeat(held_out, 2), *(np.zeros(len(pool), dtype=bool) for pool in pools[1:])]
+        torch.manual_seed(config.seed)
+        with folded_batchnorms(student.trunk):
+            stage = LiveDistillation(student, teacher, pools, masks, config.trunk)
+            train(stage, config.trunk.steps, folder, config.seed, process)
+            figures |= {name: round(value, 4) for name, value in stage.validate().items()}
+            stage.cpu()
+    save_tensors(student.state_dict(), config.run / WEIGHTS, {})
+    record = {
+        "teacher": {"model": "clip-b16", "weights": TOWER_WEIGHTS, "sha256": SHA256},
+        "photos": sum(len(pool.undistorted) for pool in pools),
+        "copies": sum(len(pool) for pool in pools),
+        "tower": dataclasses.asdict(config.tower),
+        "trunk": dataclasses.asdict(config.trunk),
+        "seed": config.seed,
+        "validation": figures,
+    }
+    with atomic_file(config.run / RECORD) as stream:
+        stream.write(json.dumps(record, indent=2) + "\n")
+    return figures
+
+
+def _fill(mos_set: MosSet, config: TrunkConfig, device: torch.device) -> list[PhotoPool]:
+    """The scored photos with a copy each, and then the others by the size that they reach."""
+    pools = [fill_pool(one_copy_each(mos_set.paths, config.seed), SIDES[0], device, config.workers)]
+    others = severity_ladders(pristine_photos(config.pristine)[: config.limit], config.kinds_per_photo, config.seed)
+    if config.photos:
+        others += one_copy_each(pristine_photos(config.photos)[: config.limit], config.seed)
+    return pools + [fill_pool(own, side, device, config.workers) for side, own in by_side(others).items()]
+
+
+def _teach(
+    pools: list[PhotoPool], mos_set: MosSet, held_out: np.ndarray, config: TrunkConfig, process: Process
+) -> tuple[LiveTeacher, dict[str, object]]:
+    """The teacher, its tower tuned to people's opinions, and its figures on the held-out photos."""
+    scored, rows = pools[0], 2 * np.arange(len(mos_set))
+    mos = torch.from_numpy(mos_set.mos).float().to(process.device)
+    fitted = torch.from_numpy(~held_out).to(process.device)
+    base = clip_trunk().to(process.device)
+    known = features_of_pool(base, scored, rows)
+    ridge, linear = fit_kernel_ridge(known[fitted], mos[fitted]), LinearScore(known[fitted], mos[fitted])
+    teaching, learning = mos_set.take(~held_out), rows[~held_out]
+    tuned = tune(base, linear, scored, teaching, learning, config.tower, config.run / "tower", config.seed, process)
+    merge_low_rank(tuned.visual)
+    half = torch.bfloat16 if process.device.type == "cuda" else torch.float32
+    read, read_tuned = (partial(statistics_of, tower.to(half)) for tower in (base, tuned))
+    components = principal_components(_of_all(pools, base, config.seed), config.trunk.components, config.seed)
+    teacher = LiveTeacher(read, read_tuned, components, ridge, linear, config.trunk.score)
+    scores = [_scores_of_undistorted(teacher, pool) for pool in pools]
+    teacher.standardize(torch.cat(scores))
+    _write_scores(pools, scores, config.run / SCORES)
+    judged = scores[0].cpu().numpy()[held_out]
+    figures = {"components explain": round(components.explained, 4), "held out": int(held_out.sum())}
+    for number, name in enumerate(("kernel", "tuned")):
+        figures[f"{name} within"] = srcc_within(judged[:, number], mos_set.mos[held_out], mos_set.sources[held_out])
+    return teacher, figures
+
+
+def _of_all(pools: list[PhotoPool], tower: BlockStatistics, seed: int) -> torch.Tensor:
+    """Statistics of photos drawn from all pools alike, degraded ones too."""
+    sizes = [len(pool) for pool in pools]
+    drawn = np.random.default_rng(seed).permutation(sum(sizes))[:_BASIS_PHOTOS]
+    parts, first = [], 0
+    for pool, size in zip(pools, sizes):
+        own = drawn[(drawn >= first) & (drawn < first + size)] - first
+        first += size
+        if len(own):
+            parts.append(features_of_pool(tower, pool, own))
+    return torch.cat(parts)
+
+
+def _scores_of_undistorted(teacher: LiveTeacher, pool: PhotoPool) -> torch.Tensor:
+    rows = torch.tensor(pool.undistorted, device=pool.pixels.device)
+    return torch.cat([teacher.scores(pool.pixels[chosen].float() / 255) for chosen in rows.split(_BATCH)])
+
+
+def _write_scores(pools: list[PhotoPool], scores: list[torch.Tensor], file: Path) -> None:
+    with atomic_file(file, newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(["name", "kernel", "tuned"])
+        for pool, own in zip(pools, scores):
+            for row, (kernel, tuned) in zip(pool.undistorted, own.tolist()):
+                writer.writerow([pool.names[row], f"{kernel:.4f}", f"{tuned:.4f}"])

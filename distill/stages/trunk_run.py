@@ -1,0 +1,63 @@
+"""What ``python -m distill trunk`` left behind, as ``python -m distill student --trunk`` takes it up."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from distill.data.mos_sets import MosSet
+from distill.networks.student import Student, load_student
+from distill.training.run_folder import RunError
+
+WEIGHTS, SCORES, RECORD = "trunk.safetensors", "scores.csv", "trunk.json"
+
+
+@dataclass(frozen=True)
+class TrunkRun:
+    """A trained trunk and what its teacher thinks.
+
+    Attributes:
+        folder: of the run.
+        record: how the trunk was trained, and its figures.
+    """
+
+    folder: Path
+    record: dict[str, object]
+
+    def student(self) -> Student:
+        """A student on the trained trunk; its heads are those that the run started with."""
+        return load_student(self.folder / WEIGHTS)
+
+    def scores(self, mos_set: MosSet) -> torch.Tensor:
+        """The teacher's scores, float32 n in [0, 1], of a MOS set's photos.
+
+        Raises:
+            RunError: it was not asked about some of them.
+        """
+        with (self.folder / SCORES).open(newline="") as stream:
+            known = {row["name"]: float(row["kernel"]) for row in csv.DictReader(stream)}
+        if missing := [path.name for path in mos_set.paths if path.name not in known]:
+            raise RunError(
+                f"{self.folder / SCORES} has no score of {len(missing)} of {len(mos_set)} photos, {missing[0]!r} among "
+                "them: give the MOS set that the trunk was trained with, or train it with this one"
+            )
+        return torch.tensor([known[path.name] for path in mos_set.paths]).clamp(0, 1)
+
+
+def load_trunk_run(folder: Path) -> TrunkRun:
+    """The finished run in ``folder``.
+
+    Raises:
+        RunError: there is none.
+    """
+    missing = [name for name in (WEIGHTS, SCORES, RECORD) if not (folder / name).is_file()]
+    if missing:
+        raise RunError(
+            f"{folder} holds no finished run of python -m distill trunk ({', '.join(missing)} missing); train one, or "
+            "start the same command again to end it"
+        )
+    return TrunkRun(folder, json.loads((folder / RECORD).read_text()))
