@@ -19,6 +19,7 @@ from mobile_export.lower.bundled_program import write_bpte
 from mobile_export.lower.coreml import unsupported_by_coreml, write_fp16, write_w8a8
 from mobile_export.lower.coreml_pte import write_coreml_pte
 from mobile_export.lower.executorch import open_program, write_xnnpack
+from mobile_export.lower.onnx_model import open_onnx, unsupported_by_onnx, write_onnx
 from mobile_export.lower.request import Delegation, Request, Run
 from mobile_export.verify import bounds
 from mobile_export.verify.bounds import Bound, Promised, Scales
@@ -29,6 +30,7 @@ from mobile_export.verify.checks import (
     check_outputs_in_both_runtimes,
 )
 from mobile_export.verify.diagnosis import Diagnosis, diagnose_package, diagnose_program
+from mobile_export.verify.onnx_checks import check_onnx
 from mobile_export.verify.package_checks import (
     check_coreml_pte,
     check_package,
@@ -168,8 +170,32 @@ COREML_PTE = Artifact(
     unsupported=unsupported_by_coreml,
     module="coremltools",
 )
+ONNX_FP32 = Artifact(
+    name="onnx_fp32",
+    path="onnx/student_fp32.onnx",
+    step="fp32 .onnx",
+    graph=FLOAT,
+    lower=write_onnx,
+    check=check_onnx,
+    compared=((None, bounds.same_graph),),
+    open=open_onnx,
+    unsupported=unsupported_by_onnx,
+)
+ONNX_INT8 = Artifact(
+    name="onnx_int8",
+    path="onnx/student_int8.onnx",
+    step="int8 .onnx",
+    graph=INT8,
+    lower=write_onnx,
+    check=check_onnx,
+    compared=((None, bounds.same_int8_graph), (FP32.step, bounds.promised)),
+    open=open_onnx,
+    unsupported=unsupported_by_onnx,
+    needs=(FP32.name,),
+)
 ARTIFACTS = {
-    artifact.name: artifact for artifact in (FP32, XNNPACK_INT8, BPTE, COREML_FP16, COREML_W8A8, COREML_PTE)
+    artifact.name: artifact
+    for artifact in (FP32, XNNPACK_INT8, BPTE, ONNX_FP32, ONNX_INT8, COREML_FP16, COREML_W8A8, COREML_PTE)
 }
 
 

@@ -24,8 +24,8 @@ from mobile_export.lower.request import Delegation
 from mobile_export.sources import VERSION, Sources
 from mobile_export.verify.ladder import ParityCheck, ParityLadder
 
-MINIMUM_RUNTIME = "executorch 1.3"
-_EXPORTERS = ("torch", "torchao", "executorch", "coremltools", "timm")
+MINIMUM_RUNTIME = "executorch 1.3; for .onnx: onnxruntime 1.17 (opset 20)"
+_EXPORTERS = ("torch", "torchao", "executorch", "coremltools", "onnx", "onnxscript", "timm")
 
 
 class BundleWriter:

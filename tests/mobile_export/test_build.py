@@ -46,10 +46,10 @@ def test_each_program_is_one_delegated_subgraph_and_int8_is_small(built: BuildRe
     assert built.sizes["int8"][0] < built.sizes["fp32"][0]
 
 
-def test_int8_is_held_to_the_bundles_promise_in_both_places(built: BuildResult) -> None:
+def test_int8_is_held_to_the_bundles_promise_in_every_place(built: BuildResult) -> None:
     promise = Bundle.open(built.out).manifest.promise.on_golden_photos()
     held = [check.candidate for check in built.checks if f"SRCC ≥ {promise.srcc:g}" in check.bound]
-    assert held == ["prepared", "int8 .pte"]
+    assert held == ["prepared", "int8 .pte", "int8 .onnx"]
 
 
 def test_the_sdk_opens_the_bundle_and_finds_every_file_as_promised(built: BuildResult) -> None:
@@ -88,7 +88,7 @@ def test_the_pages_name_every_artifact_and_say_that_no_device_took_part(built: B
 
 def test_what_was_left_out_is_said_in_words() -> None:
     found, notes = chosen(skip=("int8", "coreml_pte"))
-    assert [artifact.name for artifact in found] == ["fp32", "coreml_fp16", "coreml_w8a8"]
+    assert [artifact.name for artifact in found] == ["fp32", "onnx_fp32", "onnx_int8", "coreml_fp16", "coreml_w8a8"]
     assert notes == [
         "int8 was left out on request (--skip).",
         "bpte was left out: it needs int8.",
@@ -99,7 +99,7 @@ def test_what_was_left_out_is_said_in_words() -> None:
 def test_a_platform_without_coremltools_builds_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(artifacts.importlib.util, "find_spec", lambda name: None)
     found, notes = chosen(skip=())
-    assert [artifact.name for artifact in found] == ["fp32", "int8", "bpte"]
+    assert [artifact.name for artifact in found] == ["fp32", "int8", "bpte", "onnx_fp32", "onnx_int8"]
     assert notes[0] == "coreml_fp16 was not built: coremltools does not exist for this platform."
 
 

@@ -1,0 +1,92 @@
+"""Writing ONNX files, ``.onnx``, from exported graphs, and running them in ONNX Runtime.
+
+An int8 graph is written as it rounds: a QuantizeLinear and a DequantizeLinear wherever the graph has one, with the
+graph's own scales and zero points (QDQ); nothing is calibrated anew. Two builds from one graph give the same bytes: the
+exporter's remarks beside each node, names of Python classes and paths of this machine, are dropped.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import warnings
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+
+from mobile_export.lower.coreml import INPUT_NAME, METADATA_KEY, OUTPUT_NAMES
+from mobile_export.lower.request import Request, Run
+
+OPSET = 20  # ONNX Runtime takes it from 1.17 on
+
+_ERRORS_ALONE = 3  # ONNX Runtime's level of what it logs
+_UNKNOWN = re.compile(r"No ONNX function found for <OpOverload\(op='([\w.]+)'")
+
+
+def write_onnx(request: Request) -> None:
+    """Write a float or a converted int8 graph.
+
+    The model has the input ``photo``, the output ``quality`` and, where the network has one, ``map``; its
+    ``metadata_props`` hold the artifact's metadata as JSON.
+    """
+    model = _export(request.graph, torch.from_numpy(request.inputs[0]))
+    _forget_how_it_was_made(model)
+    text = json.dumps(request.metadata, sort_keys=True, ensure_ascii=False)
+    model.metadata_props.add(key=METADATA_KEY, value=text)
+    onnx.checker.check_model(model)
+    request.path.write_bytes(model.SerializeToString(deterministic=True))
+
+
+def open_onnx(path: Path) -> Run:
+    """The quality vector that ONNX Runtime gives on the processor."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = _ERRORS_ALONE
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return lambda views: session.run(OUTPUT_NAMES[:1], {INPUT_NAME: np.ascontiguousarray(views)})[0]
+
+
+@lru_cache(maxsize=1)  # two artifacts ask about one graph, and an answer takes seconds
+def unsupported_by_onnx(exported: torch.export.ExportedProgram) -> list[str]:
+    """Operators of a graph that PyTorch cannot write as ONNX; none where it takes all.
+
+    The exporter stops at the first one, so that is the one that is named.
+    """
+    (photo,) = exported.graph_signature.user_inputs
+    value = next(node.meta["val"] for node in exported.graph.nodes if node.name == photo)
+    try:
+        _export(exported, torch.zeros(tuple(value.shape)))
+    except torch.onnx.OnnxExporterError as error:
+        chain, found = error, None
+        while chain is not None and found is None:
+            found, chain = _UNKNOWN.search(str(chain)), chain.__cause__
+        if found is None:
+            raise
+        return [found[1]]
+    return []
+
+
+def _export(exported: torch.export.ExportedProgram, photo: torch.Tensor) -> onnx.ModelProto:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            exported,
+            (photo,),
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=[INPUT_NAME],
+            output_names=list(OUTPUT_NAMES[: len(exported.graph_signature.user_outputs)]),
+            verbose=False,
+        )
+    return program.model_proto
+
+
+def _forget_how_it_was_made(model: onnx.ModelProto) -> None:
+    graph = model.graph
+    parts = [model, graph, *graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer]
+    for part in parts:
+        part.ClearField("doc_string")
+        part.ClearField("metadata_props")
