@@ -1,10 +1,10 @@
 """Train the student's trunk from a live CLIP teacher: on a GPU in ten minutes, on a CPU only to see it run.
 
     python -m distill trunk --mos-set biq2021 --mos-folder DIR --pristine DIR [DIR …] --photos DIR [DIR …] --run DIR
-    python -m distill student … --trunk DIR/trunk.safetensors
+    python -m distill student … --trunk DIR
 
 The first line decodes all photos, makes their degraded copies, lets CLIP's tower learn people's opinions, and trains
-the trunk. The run's folder then holds ``trunk.safetensors`` (a student with the heads that it started with),
+the trunk. The run's folder then holds ``trunk.safetensors`` (a student with heads that know nothing),
 ``tower/low_rank.safetensors`` (what the tower learned), ``scores.csv`` (the teacher's two scores of every undistorted
 photo) and ``trunk.json`` (figures). The second line fits heads to the trunk.
 """
@@ -30,7 +30,7 @@ from distill.data.mos_sets import MOS_SETS, MosSet, MosSetError, split_by_hash
 from distill.data.photo_pool import PhotoPool
 from distill.data.smoke_photos import write_smoke_photos
 from distill.networks.folding import folded_batchnorms
-from distill.networks.student import SHIPPED_STUDENT, load_student
+from distill.networks.student import Student, load_student
 from distill.networks.tensors import save_tensors
 from distill.stages.live_distillation import LiveConfig, LiveDistillation
 from distill.stages.trunk_run import RECORD, SCORES, WEIGHTS
@@ -69,7 +69,7 @@ class TrunkConfig:
         mos_set: name of the MOS set.
         preset: ``smoke`` runs to the end in a minute, on photos that packages carry.
         run: folder of the run.
-        start: the student whose trunk is trained.
+        start: a student whose trunk is trained further; by default it is ImageNet's.
         kinds_per_photo: severity ladders of each pristine photo.
         limit: use only so many photos of each folder and of the MOS set; for a trial run.
         seed: of every draw.
@@ -84,7 +84,7 @@ class TrunkConfig:
     mos_set: Literal[tuple(MOS_SETS)] = "biq2021"
     preset: Literal["full", "smoke"] = "full"
     run: Path = Path("runs/trunk")
-    start: Path = SHIPPED_STUDENT
+    start: Path | None = None
     kinds_per_photo: int = 2
     limit: int | None = None
     seed: int = 0
@@ -129,10 +129,10 @@ def train_trunk(config: TrunkConfig) -> dict[str, object]:
     with this_process() as process:
         pools = _fill(mos_set, config, process.device)
         teacher, figures = _teach(pools, mos_set, held_out, config, process)
-        student = load_student(config.start)
+        torch.manual_seed(config.seed)
+        student = Student().eval() if config.start is None else load_student(config.start)
         folder = RunFolder(config.run / "trunk", dataclasses.asdict(config.trunk) | {"seed": config.seed})
         masks = [np.repeat(held_out, 2), *(np.zeros(len(pool), dtype=bool) for pool in pools[1:])]
-        torch.manual_seed(config.seed)
         with folded_batchnorms(student.trunk):
             stage = LiveDistillation(student, teacher, pools, masks, config.trunk)
             train(stage, config.trunk.steps, folder, config.seed, process)

@@ -29,7 +29,7 @@ class TrunkRun:
     record: dict[str, object]
 
     def student(self) -> Student:
-        """A student on the trained trunk; its heads are those that the run started with."""
+        """A student on the trained trunk; its heads are fitted to nothing yet."""
         return load_student(self.folder / WEIGHTS)
 
     def scores(self, mos_set: MosSet) -> torch.Tensor:
