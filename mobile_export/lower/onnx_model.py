@@ -1,4 +1,4 @@
-"""Writing ONNX files, ``.onnx``, from exported graphs, and running them in ONNX Runtime.
+"""Writing ONNX files, ``.onnx``, from exported graphs, and running them in ONNX Runtime and in OpenVINO.
 
 An int8 graph is written as it rounds: a QuantizeLinear and a DequantizeLinear wherever the graph has one, with the
 graph's own scales and zero points (QDQ); nothing is calibrated anew. Two builds from one graph give the same bytes: the
@@ -47,6 +47,21 @@ def open_onnx(path: Path) -> Run:
     options.log_severity_level = _ERRORS_ALONE
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     return lambda views: session.run(OUTPUT_NAMES[:1], {INPUT_NAME: np.ascontiguousarray(views)})[0]
+
+
+def open_openvino(path: Path) -> Run:
+    """The same of OpenVINO, in float32 where the file is float: left alone, it takes what the processor has fastest.
+
+    Raises:
+        ImportError: OpenVINO is not installed.
+    """
+    import openvino
+
+    precision = {"INFERENCE_PRECISION_HINT": "f32"}
+    compiled = openvino.Core().compile_model(str(path), "CPU", precision)
+    request = compiled.create_infer_request()
+    # Copied: the request's memory is overwritten by the next photo.
+    return lambda views: request.infer({INPUT_NAME: np.ascontiguousarray(views)})[compiled.output(0)].copy()
 
 
 @lru_cache(maxsize=1)  # two artifacts ask about one graph, and an answer takes seconds

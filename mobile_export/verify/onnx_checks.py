@@ -1,4 +1,4 @@
-"""The checks of an ONNX file: what it holds, number by number, and then what ONNX Runtime makes of it."""
+"""The checks of an ONNX file: what it holds, number by number, and then what two runtimes make of it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import onnx
 import torch
 from onnx.numpy_helper import to_array
 
+from mobile_export.lower.onnx_model import open_openvino
 from mobile_export.verify.checks import Subject, check_outputs
-from mobile_export.verify.ladder import ParityCheck
+from mobile_export.verify.ladder import ParityCheck, refused
 
 # Operators of a graph, and ONNX's.
 _PER_TENSOR = {
@@ -28,7 +29,7 @@ def check_onnx(subject: Subject) -> None:
     A float file has its BatchNorms folded: its outputs say whether its weights are right.
 
     Raises:
-        BrokenParityCheck: a number is another one, the runtime refuses the file, or the first comparison that does not
+        BrokenParityCheck: a number is another one, a runtime refuses the file, or the first comparison that does not
             hold.
     """
     model = onnx.load(str(subject.path))
@@ -52,6 +53,24 @@ def check_onnx(subject: Subject) -> None:
             )
         )
     check_outputs(subject)
+    _check_openvino(subject)
+
+
+def _check_openvino(subject: Subject) -> None:
+    try:
+        run = open_openvino(subject.path)
+    except ImportError:
+        note = "OpenVINO did not run the ONNX files: it is not installed (uv pip install openvino)."
+        if note not in subject.notes:
+            subject.notes.append(note)
+        return
+    step = f"{subject.step} in OpenVINO"
+    reference, bound = subject.compared[0]
+    try:
+        subject.ladder.step(step, run)
+    except RuntimeError as error:
+        subject.ladder.add(refused(reference, step, error))
+    subject.ladder.check(reference, step, bound)
 
 
 def _digest(values: np.ndarray) -> str:

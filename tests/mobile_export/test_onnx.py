@@ -18,6 +18,7 @@ from mobile_export.commands.build import BuildResult
 from mobile_export.graphs import Graphs, Int8Graphs
 from mobile_export.lower.onnx_model import OPSET, open_onnx, unsupported_by_onnx, write_onnx
 from mobile_export.lower.request import Request
+from mobile_export.verify import onnx_checks
 from mobile_export.verify.bounds import Scales
 from mobile_export.verify.ladder import BrokenParityCheck, ParityLadder
 from mobile_export.verify.onnx_checks import check_onnx
@@ -35,7 +36,7 @@ def _run(network: Callable) -> Callable[[np.ndarray], np.ndarray]:
 
 
 @pytest.fixture(scope="module")
-def check(built: BuildResult) -> Callable[[Artifact, Path], None]:
+def check(built: BuildResult) -> Callable[..., None]:
     """Judges a file as the build does."""
     int8 = Int8Graphs(small_student.prepared(), small_student.exported_int8(), None)
     graphs = Graphs(small_student.small_student(), small_student.exported_float(), int8)
@@ -46,17 +47,17 @@ def check(built: BuildResult) -> Callable[[Artifact, Path], None]:
     rounding = Rounding.of(small_student.exported_int8().module(), PHOTOS, before.outputs["converted int8"])
     scales = Scales(float(np.std(before.outputs["eager float"][:, 0])), rounding, small_student.PROMISE)
 
-    def judge(artifact: Artifact, path: Path) -> None:
+    def judge(artifact: Artifact, path: Path, notes: list[str] | None = None) -> None:
         ladder = ParityLadder(PHOTOS)
         ladder.outputs, ladder.noise_outputs = dict(before.outputs), dict(before.noise_outputs)
-        check_onnx(artifact.subject(path, graphs, scales, ladder=ladder, notes=[]))
+        check_onnx(artifact.subject(path, graphs, scales, ladder=ladder, notes=[] if notes is None else notes))
 
     return judge
 
 
 @pytest.fixture
 def damage(
-    built: BuildResult, check: Callable[[Artifact, Path], None], tmp_path: Path
+    built: BuildResult, check: Callable[..., None], tmp_path: Path
 ) -> Callable[[Artifact, Callable[[onnx.ModelProto], None]], str]:
     """Damages a copy of a sound file, and names the check that finds it."""
 
@@ -109,6 +110,40 @@ def test_int8_rounds_where_the_graph_rounds(built: BuildResult) -> None:
     assert all(weights[node.input[0]].data_type == onnx.TensorProto.INT8 for node in _nodes(model, "DequantizeLinear")
                if node.input[0] in weights)  # fmt: skip
     assert (built.out / ONNX_INT8.path).stat().st_size < 0.5 * (built.out / ONNX_FP32.path).stat().st_size
+
+
+def test_both_runtimes_judge_every_file(built: BuildResult) -> None:
+    pytest.importorskip("openvino")
+    rows = {(check.candidate, check.inputs) for check in built.checks}
+    steps = [f"{artifact.step}{where}" for artifact in (ONNX_FP32, ONNX_INT8) for where in ("", " in OpenVINO")]
+    assert {(step, on) for step in steps for on in ("photos", "noise")} <= rows
+
+
+def test_without_openvino_the_bundle_says_so_once(
+    built: BuildResult, check: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(path: Path) -> None:
+        raise ImportError
+
+    monkeypatch.setattr(onnx_checks, "open_openvino", missing)
+    notes: list[str] = []
+    for artifact in (ONNX_FP32, ONNX_INT8):
+        check(artifact, built.out / artifact.path, notes)
+    assert notes == ["OpenVINO did not run the ONNX files: it is not installed (uv pip install openvino)."]
+
+
+def test_a_file_that_openvino_refuses_breaks_its_own_row(
+    built: BuildResult, check: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refusing(path: Path) -> None:
+        def run(views: np.ndarray) -> np.ndarray:
+            raise RuntimeError("no suitable implementations")
+
+        return run
+
+    monkeypatch.setattr(onnx_checks, "open_openvino", refusing)
+    with pytest.raises(BrokenParityCheck, match=r"int8 \.onnx in OpenVINO.*no suitable"):
+        check(ONNX_INT8, built.out / ONNX_INT8.path)
 
 
 def test_scores_depend_on_the_photo(built: BuildResult) -> None:
