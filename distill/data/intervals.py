@@ -1,4 +1,4 @@
-"""How sure a rank correlation is: the percentile bootstrap over photos."""
+"""Rank correlation within each source, and how sure one is: the percentile bootstrap over photos."""
 
 from __future__ import annotations
 
@@ -22,3 +22,9 @@ def srcc_interval(scores: np.ndarray, mos: np.ndarray, resamples: int = 999, see
     tail = (1 - CONFIDENCE) / 2
     low, high = np.nanquantile(found.bootstrap_distribution, (tail, 1 - tail))
     return float(low), float(high)
+
+
+def srcc_within(score: np.ndarray, mos: np.ndarray, sources: np.ndarray) -> dict[str, float]:
+    """SRCC within each source, to four digits, of n scores with n MOS; ``sources`` are n names."""
+    rows = {str(name): sources == name for name in np.unique(sources)}
+    return {name: round(srcc(score[own].astype(np.float64), mos[own]), 4) for name, own in rows.items()}

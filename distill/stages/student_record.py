@@ -13,6 +13,7 @@ import torch
 from pocketiqa.files import atomic_file
 from pocketiqa.parity import plcc, srcc
 
+from distill.data.intervals import srcc_within
 from distill.networks.student import INPUT_SPEC, OUTPUTS, Linear, Student, quality_of
 from distill.networks.tensors import save_tensors
 from distill.training.features import ScoredFeatures
@@ -28,15 +29,11 @@ def validation_figures(
     scored = scored.take(held_out)
     score = quality_of(scored.features, *heads)[:, 0].numpy().astype(np.float64)
     mos = scored.mos.numpy().astype(np.float64)
-    within = {
-        str(source): round(srcc(score[scored.sources == source], mos[scored.sources == source]), 4)
-        for source in np.unique(scored.sources)
-    }
     figures = {
         "n": len(mos),
         "srcc": round(srcc(score, mos), 4),
         "plcc": round(plcc(score, mos), 4),
-        "srcc_within_source": within,
+        "srcc_within_source": srcc_within(score, mos, scored.sources),
     }
     if pseudo_labels is None:
         return figures

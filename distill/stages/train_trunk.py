@@ -26,6 +26,7 @@ from pocketiqa.files import atomic_file
 
 from distill.data.degraded_photos import pristine_photos, severity_ladders
 from distill.data.fill_pool import SIDES, by_side, fill_pool, one_copy_each
+from distill.data.intervals import srcc_within
 from distill.data.mos_sets import MOS_SETS, MosSet, MosSetError, split_by_hash
 from distill.data.photo_pool import PhotoPool
 from distill.data.smoke_photos import write_smoke_photos
@@ -38,7 +39,6 @@ from distill.stages.tune_tower import (
     LinearScore,
     TowerConfig,
     features_of_pool,
-    srcc_within,
     statistics_of,
     tune,
 )

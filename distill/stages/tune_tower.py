@@ -15,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from pocketiqa.parity import srcc
 from torch import nn
 
 from distill.data.device_views import views_of
@@ -197,11 +196,3 @@ def features_of_pool(statistics: BlockStatistics, pool: PhotoPool, rows: Sequenc
         with torch.autocast(device.type, torch.bfloat16, enabled=on_gpu):
             parts.append(statistics_of(statistics, pool.pixels[chosen].float() / 255))
     return torch.cat(parts)
-
-
-def srcc_within(score: np.ndarray, mos: np.ndarray, sources: np.ndarray) -> dict[str, float]:
-    """SRCC within each source."""
-    return {
-        str(name): round(srcc(score[sources == name].astype(np.float64), mos[sources == name]), 4)
-        for name in np.unique(sources)
-    }

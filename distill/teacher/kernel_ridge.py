@@ -1,6 +1,6 @@
 """People's scores as a smooth function of a teacher's features: kernel ridge regression.
 
-Of what was tried on CLIP's block statistics it ranks sources left out best; a linear layer loses .03 of SRCC to it
+Of what was tried on CLIP's block statistics it ranks sources left out best; a linear layer loses .06 of SRCC to it
 (``distill/experiments/RESULTS.md``).
 """
 

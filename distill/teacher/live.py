@@ -54,7 +54,7 @@ class LiveTeacher(nn.Module):
     @torch.no_grad()
     def scores(self, photos: torch.Tensor) -> torch.Tensor:
         """Both scores, B×2 in people's units, of photos B×3×S×S in [0, 1]."""
-        return torch.stack([self.ridge(self.read(photos)), self.score(self.read_tuned(photos))], dim=1)
+        return self._scores(self.read(photos), photos)
 
     def standardize(self, scores: torch.Tensor) -> None:
         """Take mean and deviation of the targets from scores n×2."""
@@ -65,5 +65,8 @@ class LiveTeacher(nn.Module):
     def forward(self, photos: torch.Tensor) -> torch.Tensor:
         """Targets, float32 B×(c + 2), of photos B×3×S×S in [0, 1]."""
         known = self.read(photos)
-        scores = torch.stack([self.ridge(known), self.score(self.read_tuned(photos))], dim=1)
-        return torch.cat([self.components.of(known), (scores - self.mean) * self.scale], dim=1)
+        scores = (self._scores(known, photos) - self.mean) * self.scale
+        return torch.cat([self.components.of(known), scores], dim=1)
+
+    def _scores(self, known: torch.Tensor, photos: torch.Tensor) -> torch.Tensor:
+        return torch.stack([self.ridge(known), self.score(self.read_tuned(photos))], dim=1)
