@@ -1,58 +1,32 @@
-"""Where results go: table, CSV or JSON lines, row by row as they are scored."""
+"""Where rows go: a table, CSV, JSON lines or Parquet. A row is a dictionary of JSON-ready values, one a photo.
+
+``columns_of`` and ``row_of`` are the one list of what a row of ``score`` holds; other commands add to both.
+A path that is no UTF-8 is written escaped (``caf\\xe9.jpg``), and its bytes stand beside it in ``path_bytes``, base64.
+"""
 
 from __future__ import annotations
 
+import base64
 import csv
 import json
-from collections.abc import Callable
-from typing import IO
+import os
+from collections.abc import Callable, Sequence
+from typing import IO, Any
 
 from pocketiqa.errors import one_line
 from pocketiqa.scorer import Result
 
-FORMATS = ("table", "csv", "jsonl")
+TEXT_FORMATS = ("table", "csv", "jsonl")
+Row = dict[str, Any]
 
 
-def row_writer(
-    file: IO[str], style: str, attributes: tuple[str, ...], longest_path: int
-) -> Callable[[Result], None]:
-    """A function that writes one result; the header, where the style has one, is written at once.
-
-    Args:
-        file: open for text, with ``newline=""`` for CSV.
-        style: one of ``FORMATS``.
-        attributes: their names, in column order.
-        longest_path: characters of the longest path, for the table.
-    """
-    columns = ["path", "score", *attributes, "error"]
-    if style == "csv":
-        rows = csv.writer(file, lineterminator="\n")
-        rows.writerow(columns)
-        return lambda result: rows.writerow(_cells(result, attributes))
-    if style == "jsonl":
-        return lambda result: print(json.dumps(_record(result, attributes)), file=file)
-
-    widths = [max(4, min(longest_path, 60)), *(max(8, len(name)) for name in columns[1:-1]), 0]
-
-    def line(cells: list[str]) -> None:
-        first, *rest = cells
-        padded = [first.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(rest, widths[1:]))]
-        print("  ".join(padded).rstrip(), file=file)
-
-    line(columns)
-    return lambda result: line([cell and one_line(cell) for cell in _cells(result, attributes)])
+def columns_of(attributes: Sequence[str]) -> list[str]:
+    """Names of a table's and CSV's columns, in order. JSON lines hold all that ``row_of`` gives."""
+    return ["path", "score", *attributes, "error"]
 
 
-def _cells(result: Result, attributes: tuple[str, ...]) -> list[str]:
-    values = [result.score, *(result.attributes.get(name) for name in attributes)]
-    return [
-        result.path or "",
-        *("" if value is None else f"{value:.6f}" for value in values),
-        result.error or "",
-    ]
-
-
-def _record(result: Result, attributes: tuple[str, ...]) -> dict[str, object]:
+def row_of(result: Result, attributes: Sequence[str]) -> Row:
+    """A result as a row: what ``columns_of`` names, and the runtime."""
     return {
         "path": result.path,
         "score": result.score,
@@ -60,3 +34,55 @@ def _record(result: Result, attributes: tuple[str, ...]) -> dict[str, object]:
         "error": result.error,
         "runtime": result.runtime,
     }
+
+
+def row_writer(file: IO[str], style: str, columns: Sequence[str], paths: Sequence[str]) -> Callable[[Row], None]:
+    """A function that writes one row; the header, where the style has one, is written at once.
+
+    Args:
+        file: open for text, with ``newline=""`` for CSV.
+        style: one of ``TEXT_FORMATS``.
+        columns: for the table and CSV, ``path`` first. CSV gets ``path_bytes`` last where one of ``paths`` needs it.
+        paths: of all rows to come, for the table's width.
+    """
+    if style == "jsonl":
+        return lambda row: print(json.dumps(printable_path(row)), file=file)
+    if style == "csv":
+        names = [*columns, "path_bytes"] if any(map(_escaped, paths)) else columns
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(names)
+        return lambda row: rows.writerow(_cells(printable_path(row), names))
+
+    widths = [max(4, min(max(map(len, paths)), 60)), *(max(8, len(name)) for name in columns[1:-1]), 0]
+
+    def line(cells: list[str]) -> None:
+        first, *rest = cells
+        padded = [first.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(rest, widths[1:]))]
+        print("  ".join(padded).rstrip(), file=file)
+
+    line(list(columns))
+    return lambda row: line([cell and one_line(cell) for cell in _cells(row, columns)])
+
+
+def printable_path(row: Row) -> Row:
+    """The row, with its path escaped and ``path_bytes`` beside it where the path is no UTF-8."""
+    path = row.get("path") or ""
+    escaped = _escaped(path)
+    if escaped is None:
+        return row
+    encoded = base64.b64encode(os.fsencode(path)).decode()
+    return {"path": escaped, "path_bytes": encoded, **{name: row[name] for name in row if name != "path"}}
+
+
+def _escaped(path: str) -> str | None:
+    """The path with its wrong bytes as ``\\xe9``, or None where it has none."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return os.fsencode(path).decode(errors="backslashreplace")
+    return None
+
+
+def _cells(row: Row, columns: Sequence[str]) -> list[str]:
+    values = (row.get(name) for name in columns)
+    return ["" if value is None else f"{value:.6f}" if isinstance(value, float) else str(value) for value in values]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
+
+from pocketiqa.errors import PocketiqaError
 
 # A file without any suffix inside a folder is tried too: cameras and caches leave such photos behind.
 SUFFIXES = {
@@ -44,3 +47,27 @@ def find_photos(paths: list[str], recursive: bool) -> tuple[list[str], int]:
                 inside = [os.path.join(folder, name) for name in sorted(below, reverse=True)]
                 folders += [path for path in inside if not os.path.islink(path)]
     return photos, skipped
+
+
+def read_paths(list_file: str | None, nul: bool) -> list[str]:
+    """The paths that a file, or standard input for None, names: one a line, or ended by NUL each.
+
+    Raises:
+        PocketiqaError: it cannot be read.
+    """
+    shown = "standard input" if list_file is None else list_file
+    try:
+        if list_file is None:
+            if sys.stdin is None:
+                raise PocketiqaError("standard input is closed; no paths can be read from it")
+            content = sys.stdin.buffer.read()
+        else:
+            with open(list_file, "rb") as file:
+                content = file.read()
+    except OSError as error:
+        raise PocketiqaError(f"{shown} cannot be read: {error.strerror}") from None
+    if nul:
+        names = content.split(b"\0")
+    else:
+        names = [line.removesuffix(b"\r") for line in content.removeprefix(b"\xef\xbb\xbf").split(b"\n")]
+    return [os.fsdecode(name) for name in names if name]

@@ -125,7 +125,7 @@ class Scorer:
             runtime=self.runtime_name,
         )
 
-    def batch(self, photos: Iterable[Photo]) -> Iterator[Result]:
+    def batch(self, photos: Iterable[Photo], workers: int = 1) -> Iterator[Result]:
         """Score photos one by one as they arrive; a photo that cannot be scored gets an ``error``."""
         for photo in photos:
             try:

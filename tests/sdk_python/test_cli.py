@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import json
 import os
@@ -116,9 +117,11 @@ def test_names_with_newlines_commas_and_wrong_bytes_survive_csv(
         str(output),
     ]
     assert main(arguments) == 0
-    with open(output, newline="", encoding="utf-8", errors="surrogateescape") as file:
+    with open(output, newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert sorted(os.path.basename(os.fsencode(row["path"])) for row in rows) == sorted(wanted)
+    paths = [base64.b64decode(row["path_bytes"]) or row["path"].encode() for row in rows]
+    assert sorted(map(os.path.basename, paths)) == sorted(wanted)
+    assert [os.path.basename(row["path"]) for row in rows if row["path_bytes"]] == [r"latin-\xe9.png"]
 
 
 @pytest.mark.parametrize(

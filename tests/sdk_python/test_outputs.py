@@ -6,7 +6,7 @@ import io
 import json
 
 import pytest
-from pocketiqa.outputs import row_writer
+from pocketiqa.outputs import columns_of, row_of, row_writer
 from pocketiqa.scorer import Result
 
 SCORED = Result(
@@ -16,10 +16,10 @@ FAILED = Result(score=None, attributes={}, map=None, path="b\nc.jpg", error="no\
 
 
 def written(style: str, longest_path: int = 10) -> str:
-    file = io.StringIO()
-    write = row_writer(file, style, ("sharpness", "noise"), longest_path)
+    file, attributes = io.StringIO(), ("sharpness", "noise")
+    write = row_writer(file, style, columns_of(attributes), ["x" * longest_path])
     for result in (SCORED, FAILED):
-        write(result)
+        write(row_of(result, attributes))
     return file.getvalue()
 
 

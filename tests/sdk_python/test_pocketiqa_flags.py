@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 from pocketiqa.cli import main
 from pocketiqa.commands import COMMANDS
+from pocketiqa.journal import Journal
 from pocketiqa.preprocess import preprocess
 from pocketiqa.scorer import Scorer
 
@@ -21,6 +22,10 @@ CASES = {
     ("score", "--format"): (["score", "{photo}", "--bundle", "{bundle}"], ["--format", "csv"]),
     ("score", "-o"): (["score", "{photo}", "--bundle", "{bundle}"], ["-o", "{out}/scores"]),
     ("score", "--recursive"): (["score", "{album}", "--bundle", "{bundle}"], ["--recursive"]),
+    ("score", "--files-from"): (["score", "{photo}", "--bundle", "{bundle}"], ["--files-from", "{list}"]),
+    ("score", "-0"): (["score", "--files-from", "{list}", "--bundle", "{bundle}"], ["-0"]),
+    ("score", "--workers"): (["score", "{photo}", "--bundle", "{bundle}"], ["--workers", "3"]),
+    ("score", "--resume"): (["score", "{photo}", "--bundle", "{bundle}", "-o", "{out}/stopped"], ["--resume"]),
     ("inspect", "--json"): (["inspect", "{bundle}"], ["--json"]),
     ("verify", "--images"): (["verify", "{bundle}"], ["--images", "{album}"]),
     ("verify", "--json"): (["verify", "{bundle}"], ["--json"]),
@@ -51,7 +56,10 @@ def test_a_flag_changes_something(
     shutil.copy(golden / "coffee.png", tmp_path / "album" / "below")
     np.save(tmp_path / "x.npy", preprocess(golden / "coffee.png", Scorer(tiny_bundle).bundle.manifest.input))
     places = {"bundle": tiny_bundle, "photo": golden / "coffee.png", "other": golden / "chelsea.png"}
-    places |= {"album": tmp_path / "album", "out": out, "tensor": tmp_path / "x.npy"}
+    places |= {"album": tmp_path / "album", "out": out, "tensor": tmp_path / "x.npy", "list": tmp_path / "list"}
+    places["list"].write_text(f"{places['other']}\n")
+    with Journal(out / "stopped", {"of": "another run"}) as journal:
+        journal.append("photo.jpg", {})
 
     def ending(call: list[str]) -> tuple[int, str, str, list[str]]:
         status = main([part.format(**places) for part in call])

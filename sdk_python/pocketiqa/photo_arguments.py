@@ -1,0 +1,91 @@
+"""What every command over photos is called with: which photos, which program, and where the rows go."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO
+
+from pocketiqa.errors import PocketiqaError
+from pocketiqa.outputs import TEXT_FORMATS
+from pocketiqa.photo_list import find_photos, read_paths
+from pocketiqa.scorer import Scorer
+
+
+def add_photo_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which photos, and with what they are scored; ``photos_of`` and ``scorer_of`` read them."""
+    parser.add_argument(
+        "paths", nargs="*", metavar="PATH", help="a photo, or a folder of photos; - reads paths from standard input"
+    )
+    parser.add_argument("--recursive", action="store_true", help="descend into folders")
+    parser.add_argument("--files-from", metavar="LIST", help="a file of paths, one a line; - is standard input")
+    parser.add_argument("-0", dest="nul", action="store_true", help="paths in LIST and on stdin end with NUL")
+    parser.add_argument(
+        "--bundle",
+        metavar="BUNDLE",
+        help="the bundle to score with, a folder or .pocketiqa file (default: the one shipped)",
+    )
+    parser.add_argument("--variant", choices=("int8", "fp32"), default="int8")
+    parser.add_argument(
+        "--workers", type=_workers, default=1, metavar="N", help="decode N photos at a time (default: 1)"
+    )
+    parser.set_defaults(misuse=parser.error)
+
+
+def add_row_arguments(parser: argparse.ArgumentParser, formats: Sequence[str] = TEXT_FORMATS) -> None:
+    """Where a row a photo goes; ``pocketiqa.row_run`` reads them."""
+    parser.add_argument("--format", choices=formats, default="table")
+    parser.add_argument("-o", dest="output", metavar="FILE", type=Path, help="default: standard output")
+    parser.add_argument("--resume", action="store_true", help="go on with the rows that a stopped run left for FILE")
+
+
+def photos_of(options: argparse.Namespace, stderr: IO[str]) -> list[str]:
+    """The photos that the arguments name, at least one.
+
+    Raises:
+        PocketiqaError: there is none, or ``-o`` names no file that can be written.
+    """
+    given = [*options.paths, *(["-"] if options.files_from == "-" else [])]
+    if not given and options.files_from is None:
+        options.misuse("name photos or folders: PATH or --files-from LIST is required")
+    if options.nul and "-" not in given and options.files_from is None:
+        options.misuse("-0 says how --files-from LIST and - are read; give one of them")
+    paths = [path for path in options.paths if path != "-"]
+    if options.files_from not in (None, "-"):
+        paths += read_paths(options.files_from, options.nul)
+    if "-" in given:
+        paths += read_paths(None, options.nul)
+    photos, skipped = find_photos(paths, options.recursive)
+    if skipped:
+        print(f"pocketiqa: skipped {skipped} files that are no photos by their names", file=stderr)
+    if not photos:
+        raise PocketiqaError("no photos there; name photos, or folders that hold some (--recursive descends)")
+    if getattr(options, "output", None) is not None:
+        check_output(options.output, photos)
+    elif getattr(options, "resume", False):
+        options.misuse("--resume needs -o FILE: it goes on with the rows that a stopped run left for FILE")
+    return photos
+
+
+def scorer_of(options: argparse.Namespace) -> Scorer:
+    """The scorer that the arguments name."""
+    return Scorer(options.bundle, options.variant)
+
+
+def check_output(output: Path, photos: list[str]) -> None:
+    """Raises PocketiqaError where ``-o`` names a folder, a device, one of the photos, or no place at all."""
+    # A device or FIFO would be replaced by the file: `-o /dev/null` is no way to throw results away.
+    if os.path.lexists(output) and not os.path.isfile(output):
+        raise PocketiqaError(f"-o {output} is a folder, or no regular file; name a file")
+    if not os.path.isdir(output.absolute().parent):
+        raise PocketiqaError(f"-o {output} names no place: give a file in a folder that exists")
+    if os.path.exists(output) and any(os.path.exists(photo) and output.samefile(photo) for photo in photos):
+        raise PocketiqaError(f"-o {output} is one of the photos; name another file")
+
+
+def _workers(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 256:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of workers; give 1 to 256")
+    return int(text)
