@@ -18,7 +18,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pocketiqa.bundle import Bundle
+from pocketiqa.loading import precision
 from pocketiqa.promises import GOLDEN
+from pocketiqa.runtime import PTE, RUNTIMES
 from tqdm import tqdm
 
 from benchmarks.devices.base import Device, DeviceError
@@ -76,7 +78,7 @@ def measure(bundle: Bundle, device: Device, engine: Engine, options: Options, sa
     """
     check_variants(bundle, options.variants)
     # Each file is read once: the bytes that were verified are those that are named in the record and pushed.
-    programs = {variant: bundle.read_variant(variant) for variant in options.variants}
+    programs = {label: bundle.read_variant(file_of(label)) for label in options.variants}
     record = PerfRecord(
         bundle=bundle.manifest.name,
         bundle_version=bundle.manifest.version,
@@ -112,15 +114,28 @@ def measure(bundle: Bundle, device: Device, engine: Engine, options: Options, sa
     return record
 
 
-def check_variants(bundle: Bundle, variants: list[str]) -> None:
+def file_of(label: str) -> str:
+    """The bundle's variant behind a label of ``--variant``: ``onnx_int8`` of ``onnx_int8@openvino``."""
+    return label.partition("@")[0]
+
+
+def check_variants(bundle: Bundle, labels: list[str]) -> None:
     """Raises ``ValueError`` or ``BundleError`` for variants that cannot be measured with this bundle."""
-    if not variants:
+    if not labels:
         raise ValueError(f"the bundle has neither {' nor '.join(VARIANTS)}; name its variants with --variant")
-    for variant in variants:
-        if (backend := bundle.variant(variant).backend) != "xnnpack":
-            raise ValueError(f"variant {variant!r} is for {backend}; only xnnpack programs are measured")
-        if not bundle.golden or any(variant not in scores for scores in bundle.golden.values()):
-            raise ValueError(f"the bundle has no golden scores of {variant!r}: its parity cannot be checked")
+    for label in labels:
+        variant, _, runtime = label.partition("@")
+        found, ending = bundle.variant(variant), Path(bundle.variant(variant).path).suffix
+        able = [name for name, one in RUNTIMES.items() if one.format == ending and found.backend != "coreml"]
+        if not able:
+            raise ValueError(f"variant {variant!r} is for {found.backend}, which does not run here")
+        if (runtime or ending != PTE) and runtime not in able:
+            names = " or ".join(f"{variant}@{name}" for name in able)
+            raise ValueError(f"variant {label!r}: name a runtime that runs {ending} files, {names}")
+        if not bundle.golden or any(precision(variant) not in scores for scores in bundle.golden.values()):
+            raise ValueError(
+                f"the bundle has no golden scores of {precision(variant)}: the parity of {variant!r} cannot be checked"
+            )
 
 
 def drop_partial_rounds(runs: list[Run]) -> None:
@@ -147,7 +162,8 @@ def _prepare(bundle: Bundle, device: Device, engine: Engine, programs: dict[str,
     """Write the programs and the golden inputs to files, and push those."""
     with tempfile.TemporaryDirectory() as folder:
         golden = prepare_golden(bundle, Path(folder))
-        files = {variant: Path(folder) / f"{i}.pte" for i, variant in enumerate(programs)}
+        endings = {label: Path(bundle.variant(file_of(label)).path).suffix for label in programs}
+        files = {label: Path(folder) / f"program-{i}{endings[label]}" for i, label in enumerate(programs)}
         for variant, content in programs.items():
             files[variant].write_bytes(content)
         say(f"{device.url}: pushing {' and '.join(programs)} with {len(golden)} golden inputs")
@@ -157,10 +173,11 @@ def _prepare(bundle: Bundle, device: Device, engine: Engine, programs: dict[str,
 def _checked_runs(bundle: Bundle, engine: Engine, variants: list[str], threads: int, names: list[str]) -> list[Run]:
     got = engine.outputs(variants, threads)
     runs = []
-    for variant in variants:
-        expected = {photo: scores[variant] for photo, scores in bundle.golden.items()}
-        parity = check_parity(expected, got[variant], GOLDEN.get(variant, GOLDEN["int8"]), names)
-        runs.append(Run(variant, threads, engine.runtime, parity))
+    for label in variants:
+        kind = precision(file_of(label))
+        expected = {photo: scores[kind] for photo, scores in bundle.golden.items()}
+        parity = check_parity(expected, got[label], GOLDEN[kind], names)
+        runs.append(Run(label, threads, engine.runtime_of(label), parity))
     return runs
 
 

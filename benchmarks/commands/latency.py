@@ -42,7 +42,8 @@ def latency(
         bundle: The bundle's folder or packed file; without it the one inside the pocketiqa package.
         device: local, ssh://user@host:port or adb://SERIAL.
         variant: Variants to measure in turns, separated by commas, ratios against the first; by default int8
-            and fp32 as far as the bundle has them.
+            and fp32 as far as the bundle has them. VARIANT@RUNTIME names what runs it: onnx_int8@openvino,
+            onnx_int8@onnxruntime, litert_int8@ai-edge-litert.
         threads: Thread counts, separated by commas; each is a measurement of its own.
         runs: Stop after at least this many rounds (MLPerf Mobile: 1024) ...
         seconds: ... and at least this many seconds (MLPerf Mobile: 60) ...
@@ -56,7 +57,7 @@ def latency(
         engine: What runs there; auto takes the SDK where a Python has its needs, else executor_runner.
         python: The device's Python, for the SDK.
         runner: executor_runner, a file here to push or a path on the device.
-        runtime: The SDK's runtime on the device; by default its own choice.
+        runtime: The SDK's runtime on the device for variants that name none; by default its own choice.
         ssh_config: A file for ssh -F.
     """
     opened = Bundle.open(bundle)

@@ -46,10 +46,16 @@ class Round:
 
 
 class Engine(ABC):
-    """Runs the programs of one bundle on one device; ``runtime`` is named after the first run."""
+    """Runs the programs of one bundle on one device.
+
+    A variant is named as ``--variant`` does: ``int8``, or ``onnx_int8@openvino`` with the runtime that runs it.
+    """
 
     name: str
-    runtime: str = "unknown"
+
+    @abstractmethod
+    def runtime_of(self, variant: str) -> str:
+        """What ran a variant, with its version; ``unknown`` before its first run."""
 
     @abstractmethod
     def prepare(self, device: Device, programs: dict[str, Path], golden: list[GoldenInput]) -> None:

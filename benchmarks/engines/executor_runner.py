@@ -53,15 +53,22 @@ class ExecutorRunnerEngine(Engine):
 
     runner: str | None = None
     name: str = "executor-runner"
+    runtime: str = "executor_runner of unknown version"
     programs: dict[str, str] = field(default_factory=dict)
+
+    def runtime_of(self, variant: str) -> str:
+        """The same for all."""
+        return self.runtime
 
     def prepare(self, device: Device, programs: dict[str, Path], golden: list[GoldenInput]) -> None:
         """Push the runner if it is here, the programs and the golden inputs."""
+        for variant, path in programs.items():
+            if path.suffix != ".pte":
+                raise ValueError(f"--variant {variant}: executor_runner runs .pte files alone; take --engine sdk")
         self.device = device
         self.command = find_runner(device, self.runner)
         self.programs = {v: device.push(path, f"{v}.pte") for v, path in programs.items()}
         self.inputs = {g.photo: device.push(g.file, f"golden-{i}.bin") for i, g in enumerate(golden)}
-        self.runtime = "executor_runner of unknown version"
 
     def outputs(self, variants: list[str], threads: int) -> dict[str, dict[str, list[float]]]:
         """One process a photo; the first output file holds ``quality`` as float32."""

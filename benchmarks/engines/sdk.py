@@ -29,13 +29,18 @@ SHORTEST_MS = 1e-6  # no clock shows a shorter inference
 class SdkEngine(Engine):
     """Runs the SDK on the device; ``python`` names its interpreter, found by trying if None.
 
-    ``prefer`` is the SDK's choice of runtime, None for the SDK's own order.
+    ``prefer`` is the runtime of variants that name none, None for the SDK's own order.
     """
 
     name = "sdk"
 
     def __init__(self, python: str | None = None, prefer: str | None = None) -> None:
         self.python, self.prefer = python, prefer
+        self.runtimes: dict[str, str] = {}
+
+    def runtime_of(self, variant: str) -> str:
+        """As the worker said when it ran the variant."""
+        return self.runtimes.get(variant, "unknown")
 
     def prepare(self, device: Device, programs: dict[str, Path], golden: list[GoldenInput]) -> None:
         """Push the worker, the programs and the golden inputs."""
@@ -45,7 +50,7 @@ class SdkEngine(Engine):
             packed = Path(folder) / "worker.pyz"
             pack_worker(packed)
             self.worker = device.push(packed, "worker.pyz")
-        self.programs = {v: device.push(path, f"{v}.pte") for v, path in programs.items()}
+        self.programs = {v: device.push(path, path.name) for v, path in programs.items()}
         self.inputs = {g.photo: device.push(g.file, f"golden-{i}.bin") for i, g in enumerate(golden)}
         self.shape = list(golden[0].shape)
 
@@ -92,7 +97,7 @@ class SdkEngine(Engine):
             "inputs": self.inputs,
             "shape": self.shape,
             "threads": threads,
-            "prefer": self.prefer,
+            "prefer": {v: v.partition("@")[2] or self.prefer for v in variants},
             "folder": str(self.device.workspace),
             "remove": True,
             **options,
@@ -108,8 +113,9 @@ class SdkEngine(Engine):
                     event = json.loads(line)
                 except (ValueError, RecursionError):  # cut off in the middle
                     break
-                if event["event"] in ("runtime", "ready"):
-                    self.runtime = one_line(event.get("name") or event.get("runtime") or "unknown")
+                if event["event"] == "runtime":
+                    with self._answering(step):
+                        self.runtimes[event["variant"]] = one_line(event["name"])
                 ended = event["event"] == "end"
                 yield event
         if not ended:

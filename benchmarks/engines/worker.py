@@ -12,6 +12,7 @@ folder that was made for it.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import os
@@ -65,20 +66,20 @@ def die_with_connection(folder: str | None) -> None:
 def run_outputs(plan: dict) -> None:
     """Score every input with every program: event ``output`` with ``quality``, exact in JSON."""
     for variant, path in plan["programs"].items():
-        program = load_program(path, threads=plan["threads"], prefer=plan["prefer"])
+        program = load_program(path, threads=plan["threads"], prefer=plan["prefer"].get(variant))
         for name, file in plan["inputs"].items():
             quality = program.run(read_input(file, plan["shape"]))[0]
             emit("output", variant=variant, photo=name, quality=quality.ravel().tolist())
-        emit("runtime", name=program.runtime_name)
+        emit("runtime", variant=variant, name=program.runtime_name)
 
 
 def run_cold(plan: dict) -> None:
     """Load one program in this fresh process and run it once, which takes all memory it ever takes: ``cold``."""
-    ((_, path),) = plan["programs"].items()
+    ((variant, path),) = plan["programs"].items()
     x = read_input(next(iter(plan["inputs"].values())), plan["shape"])
     before = peak_mib()
     began = time.perf_counter()
-    program = load_program(path, threads=plan["threads"], prefer=plan["prefer"])
+    program = load_program(path, threads=plan["threads"], prefer=plan["prefer"].get(variant))
     loaded = time.perf_counter()
     program.run(x)
     answered = time.perf_counter()
@@ -90,7 +91,7 @@ def run_cold(plan: dict) -> None:
         runtime_mib=before,
         peak_mib=peak_mib(),
     )
-    emit("runtime", name=program.runtime_name)
+    emit("runtime", variant=variant, name=program.runtime_name)
 
 
 def run_timed(plan: dict) -> None:
@@ -99,14 +100,14 @@ def run_timed(plan: dict) -> None:
     Each round starts with the next program, so none always runs after the same one.
     """
     programs = {
-        variant: load_program(path, threads=plan["threads"], prefer=plan["prefer"])
+        variant: load_program(path, threads=plan["threads"], prefer=plan["prefer"].get(variant))
         for variant, path in plan["programs"].items()
     }
     x = read_input(next(iter(plan["inputs"].values())), plan["shape"])
     for _ in range(plan["warmups"]):
         for program in programs.values():
             program.run(x)
-    emit("ready", runtime=next(iter(programs.values())).runtime_name)
+    emit("ready")
     order = list(programs)
     began = flushed = time.perf_counter()
     rounds = 0
@@ -132,13 +133,15 @@ def read_input(file: str, shape: list[int]) -> numpy.ndarray:
     return numpy.fromfile(file, dtype="<f4").reshape(shape)
 
 
-def import_runtime(prefer: str | None) -> None:
-    """Import what a program's loading would import, so that a load time is the program's alone."""
-    package = prefer or os.environ.get(VARIABLE) or next(iter(installed_runtimes()), None)
-    if package == "executorch":
-        executorch_bindings()
-    elif package in RUNTIMES:
-        importlib.import_module(RUNTIMES[package])
+def import_runtimes(plan: dict) -> None:
+    """Import what the programs' loading would import, so that a load time is the program's alone."""
+    for variant in plan["programs"]:
+        package = plan["prefer"].get(variant) or os.environ.get(VARIABLE) or next(iter(installed_runtimes()), None)
+        if package == "executorch":
+            executorch_bindings()
+        elif package in RUNTIMES:
+            with contextlib.suppress(ImportError):  # loading says it in words
+                importlib.import_module(RUNTIMES[package].module)
 
 
 if __name__ == "__main__":
@@ -149,7 +152,7 @@ if __name__ == "__main__":
     from pocketiqa.runtime import RUNTIMES, VARIABLE, installed_runtimes, load_program
     from pocketiqa.threadpool import executorch_bindings
 
-    import_runtime(plan["prefer"])
+    import_runtimes(plan)
     IMPORT_MS = (time.perf_counter() - START) * 1000
     {"outputs": run_outputs, "cold": run_cold, "timed": run_timed}[plan["task"]](plan)
     # What comes without this line came from a lost connection.

@@ -32,11 +32,14 @@ class Peer:
     srcc: float | None = None
 
 
-BASELINE = Peer("ours, int8 .pte", "factory", "pte:int8.pte", STUDENT)
+BASELINE = Peer("ours, int8 .pte", "factory", "program:int8.pte", STUDENT)
 PEERS = (
     BASELINE,
-    Peer("ours, fp32 .pte", "factory", "pte:fp32.pte", STUDENT),
-    Peer("ours, int8 .pte without torch", "torch-free", "pte:int8.pte", STUDENT),
+    Peer("ours, fp32 .pte", "factory", "program:fp32.pte", STUDENT),
+    Peer("ours, int8 .pte without torch", "torch-free", "program:int8.pte", STUDENT),
+    Peer("ours, int8 .onnx in ONNX Runtime", "factory", "program:int8.onnx@onnxruntime", STUDENT),
+    Peer("ours, int8 .onnx in OpenVINO", "factory", "program:int8.onnx@openvino", STUDENT),
+    Peer("ours, int8 .tflite in LiteRT", "litert", "program:int8.tflite@ai-edge-litert", STUDENT),
     Peer("student, ONNX Runtime fp32", "networks", "onnx:student.onnx", STUDENT),
     Peer("student, ONNX Runtime int8", "networks", "onnx:student_int8.onnx", STUDENT),
     Peer("student, OpenVINO fp32", "networks", "openvino:student.onnx", STUDENT),

@@ -30,13 +30,17 @@ class LoadedPeer:
     network: tuple[object, object] | None = None
 
 
-def pte(folder: Path, argument: str, threads: int) -> LoadedPeer:
-    """An ExecuTorch program with the SDK's runtime of this environment."""
+def program(folder: Path, argument: str, threads: int) -> LoadedPeer:
+    """A program of the bundle in this environment: ``FILE`` in the SDK's own choice of runtime, or ``FILE@RUNTIME``."""
     from pocketiqa.runtime import load_program
 
-    program = load_program(folder / argument, threads=threads)
+    file, _, runtime = argument.partition("@")
+    if not (folder / file).exists():
+        raise FileNotFoundError(f"the bundle has no {file}; build one with python -m mobile_export --all")
+    loaded = load_program(folder / file, threads=threads, prefer=runtime or None)
     x = np.load(folder / "input.npy")
-    return LoadedPeer(lambda: float(program.run(x)[0].flat[0]), program.runtime_name, _size(folder / argument))
+    quality = next(i for i, output in enumerate(loaded.outputs) if len(output["shape"]) == 2)  # a map has three
+    return LoadedPeer(lambda: float(loaded.run(x)[quality].flat[0]), loaded.runtime_name, _size(folder / file))
 
 
 def onnx(folder: Path, argument: str, threads: int) -> LoadedPeer:

@@ -22,9 +22,11 @@ PHOTO_SIZE = (512, 384)
 
 
 def write_material(bundle: Bundle, photo: Image.Image, network: str, weights: Path | None, folder: Path) -> None:
-    """Fill ``folder`` with the programs ``int8.pte`` and ``fp32.pte``, the float student that they were made of, and
-    the arrays ``photo`` (uint8 H×W×3 of ``PHOTO_SIZE``), ``input`` (the student's, float32) and ``calibration`` (one
-    input a golden photo, float32).
+    """Fill ``folder``.
+
+    It gets the programs ``int8.pte`` and ``fp32.pte``, and ``int8.onnx`` and ``int8.tflite`` where the bundle has them;
+    the float student that they were made of; the arrays ``photo`` (uint8 H×W×3 of ``PHOTO_SIZE``), ``input`` (the
+    student's, float32) and ``calibration`` (one input a golden photo, float32).
 
     Args:
         network, weights: of the student, as ``distill.networks.registry.load_network`` takes them.
@@ -36,6 +38,9 @@ def write_material(bundle: Bundle, photo: Image.Image, network: str, weights: Pa
     folder.mkdir(parents=True, exist_ok=True)
     for variant in ("int8", "fp32"):
         (folder / f"{variant}.pte").write_bytes(bundle.read_variant(variant))
+    for variant, ending in (("onnx_int8", "onnx"), ("litert_int8", "tflite")):
+        if bundle.has(variant):
+            (folder / f"int8.{ending}").write_bytes(bundle.read_variant(variant))
     shutil.copy(weights_of(network, weights), folder / "student.safetensors")
     name, colon, function = network.rpartition(":")
     (folder / "network.json").write_text(json.dumps(f"{Path(name).absolute()}:{function}" if colon else network))

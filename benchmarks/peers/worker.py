@@ -1,6 +1,6 @@
 """One peer in one process: loads it, then scores the photo each time it is asked to.
 
-    python -m benchmarks.peers.worker pte:int8.pte FOLDER 1
+    python -m benchmarks.peers.worker program:int8.pte FOLDER 1
 
 Events are lines of JSON on standard output: ``ready``, a ``sample`` for each line ``run`` on standard input, and
 ``end`` after the line ``end``. A process of its own keeps each peer's memory, threads and versions apart.

@@ -8,11 +8,13 @@ Packages are interpreted with float16 rounding, as phones compute; "in float32" 
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from pocketiqa.bundle import Bundle
+from pocketiqa.errors import RuntimeUnavailable
 from pocketiqa.parity import compare
 from pocketiqa.preprocess import preprocess
 from tabulate import tabulate
@@ -98,8 +100,12 @@ def _runs(config: Config, name: str) -> tuple[dict[str, Run], list[tuple[str, st
         ways = {artifact.step: artifact.open}
         ways |= {f"{artifact.name} {how}": opened for how, opened in artifact.open_otherwise}
         for step, opened in ways.items():
-            runs[step] = opened(path)
+            try:
+                runs[step] = opened(path)
+            except RuntimeUnavailable as error:
+                print(f"{step} is left out: {error}", file=sys.stderr)
+                continue
             pairs.append((FLOAT if artifact.is_float else INT8, step))
-        if not artifact.is_float:
+        if not artifact.is_float and artifact.step in runs:
             against_float.append((FLOAT, artifact.step))
     return runs, pairs + against_float

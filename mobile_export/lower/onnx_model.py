@@ -13,17 +13,15 @@ import warnings
 from functools import lru_cache
 from pathlib import Path
 
-import numpy as np
 import onnx
-import onnxruntime
 import torch
+from pocketiqa.runtime import load_program
 
 from mobile_export.lower.coreml import INPUT_NAME, METADATA_KEY, OUTPUT_NAMES
 from mobile_export.lower.request import Request, Run
 
 OPSET = 20  # ONNX Runtime takes it from 1.17 on
 
-_ERRORS_ALONE = 3  # ONNX Runtime's level of what it logs
 _UNKNOWN = re.compile(r"No ONNX function found for <OpOverload\(op='([\w.]+)'")
 
 
@@ -43,25 +41,18 @@ def write_onnx(request: Request) -> None:
 
 def open_onnx(path: Path) -> Run:
     """The quality vector that ONNX Runtime gives on the processor."""
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = _ERRORS_ALONE
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    return lambda views: session.run(OUTPUT_NAMES[:1], {INPUT_NAME: np.ascontiguousarray(views)})[0]
+    program = load_program(path, prefer="onnxruntime")
+    return lambda views: program.run(views)[0]
 
 
 def open_openvino(path: Path) -> Run:
-    """The same of OpenVINO, in float32 where the file is float: left alone, it takes what the processor has fastest.
+    """The same of OpenVINO.
 
     Raises:
-        ImportError: OpenVINO is not installed.
+        RuntimeUnavailable: OpenVINO is not installed, or refuses the file.
     """
-    import openvino
-
-    precision = {"INFERENCE_PRECISION_HINT": "f32"}
-    compiled = openvino.Core().compile_model(str(path), "CPU", precision)
-    request = compiled.create_infer_request()
-    # Copied: the request's memory is overwritten by the next photo.
-    return lambda views: request.infer({INPUT_NAME: np.ascontiguousarray(views)})[compiled.output(0)].copy()
+    program = load_program(path, prefer="openvino")
+    return lambda views: program.run(views)[0]
 
 
 @lru_cache(maxsize=1)  # two artifacts ask about one graph, and an answer takes seconds

@@ -9,6 +9,8 @@ import numpy as np
 import onnx
 import torch
 from onnx.numpy_helper import to_array
+from pocketiqa.errors import PocketiqaError
+from pocketiqa.runtime import ONNX, installed_runtimes
 
 from mobile_export.lower.onnx_model import open_openvino
 from mobile_export.verify.checks import Subject, check_outputs
@@ -57,9 +59,7 @@ def check_onnx(subject: Subject) -> None:
 
 
 def _check_openvino(subject: Subject) -> None:
-    try:
-        run = open_openvino(subject.path)
-    except ImportError:
+    if "openvino" not in installed_runtimes(ONNX):
         note = "OpenVINO did not run the ONNX files: it is not installed (uv pip install openvino)."
         if note not in subject.notes:
             subject.notes.append(note)
@@ -67,8 +67,8 @@ def _check_openvino(subject: Subject) -> None:
     step = f"{subject.step} in OpenVINO"
     reference, bound = subject.compared[0]
     try:
-        subject.ladder.step(step, run)
-    except RuntimeError as error:
+        subject.ladder.step(step, open_openvino(subject.path))
+    except PocketiqaError as error:
         subject.ladder.add(refused(reference, step, error))
     subject.ladder.check(reference, step, bound)
 

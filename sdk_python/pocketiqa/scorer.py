@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 
 from pocketiqa.bundle import Bundle
-from pocketiqa.errors import BundleError, PhotoError, RuntimeUnavailable, one_line
+from pocketiqa.errors import PhotoError, RuntimeUnavailable, one_line
+from pocketiqa.loading import load_variant, variant_for
 from pocketiqa.photo import Photo
-from pocketiqa.preprocess import PhotoLimits, PreprocessSpec, preprocess
-from pocketiqa.runtime import Program, load_program
+from pocketiqa.preprocess import PhotoLimits, preprocess
 
 
 @dataclass(frozen=True)
@@ -59,10 +59,11 @@ class Scorer:
 
     Args:
         bundle: a bundle's folder or packed file, an opened ``Bundle``, or None for the one shipped in this package.
-        variant: which of the bundle's ``.pte`` programs.
+        variant: ``int8`` or ``fp32``, or another of the bundle's programs by name.
         threads: worker threads of the process's pool (shared by all scorers); None leaves it to the runtime.
         limits: what a photo may cost before it is refused.
-        runtime: package name of the runtime to use; see ``pocketiqa.runtime``.
+        runtime: package name of the runtime to use, see ``pocketiqa.runtime``; with ``onnxruntime`` or ``openvino`` the
+            bundle's ``.onnx`` file of ``variant`` scores, after it scored one golden photo right.
 
     Attributes:
         program: the loaded program, of the bytes that were compared with the manifest.
@@ -82,10 +83,10 @@ class Scorer:
         runtime: str | None = None,
     ) -> None:
         self.bundle = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle)
-        self.variant = variant
+        self.variant = variant_for(self.bundle, variant, runtime)
         self.limits = limits or PhotoLimits()
         self._arguments = (threads, runtime)
-        self.program = self._load(threads, runtime)
+        self.program = load_variant(self.bundle, self.variant, threads, runtime)
 
     @property
     def runtime_name(self) -> str:
@@ -138,31 +139,7 @@ class Scorer:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
-        self.program = self._load(*self._arguments)
-
-    def _load(self, threads: int | None, runtime: str | None) -> Program:
-        manifest = self.bundle.manifest
-        backend = self.bundle.variant(self.variant).backend
-        if not self.bundle.variant(self.variant).path.endswith(".pte") or backend != "xnnpack":
-            raise BundleError(
-                f"variant {self.variant!r} is for {backend} and does not run here; take one of "
-                + ", ".join(sorted(name for name, v in manifest.variants.items() if v.backend == "xnnpack"))
-            )
-        program = load_program(self.bundle.read_variant(self.variant), threads, runtime)
-        wanted_input = [{"shape": list(manifest.input.shape), "dtype": "float32"}]
-        wanted_outputs = [{"shape": shape, "dtype": "float32"} for shape in manifest.output_shapes]
-        if program.inputs != wanted_input or program.outputs != wanted_outputs:
-            raise BundleError(
-                f"the program of {self.variant!r} takes {program.inputs} and gives {program.outputs}, "
-                f"the manifest says {wanted_input} and {wanted_outputs}: build the bundle anew"
-            )
-        embedded = program.metadata().get("input")
-        if embedded is not None and PreprocessSpec.from_dict(embedded) != manifest.input:
-            raise BundleError(
-                f"the program of {self.variant!r} was exported for the input {embedded}, the manifest says "
-                f"{manifest.input.to_dict()}: build the bundle anew"
-            )
-        return program
+        self.program = load_variant(self.bundle, self.variant, *self._arguments)
 
 
 def _path_of(photo: object) -> str | None:

@@ -86,15 +86,20 @@ def set_threads(pool: ThreadPool | None, threads: int | None, runtime_name: str)
     Raises:
         RuntimeUnavailable: not 1 to 256, or this runtime offers no way to set it.
     """
+    check_threads(threads)
     if threads is None:
         return
-    if type(threads) is not int or not 1 <= threads <= 256:
-        raise RuntimeUnavailable(f"threads is {threads!r}; it must be an integer of 1 to 256, or None")
     if pool is None:
         raise RuntimeUnavailable(f"{runtime_name} offers no way to set the thread count; leave threads=None")
     with LOCK:
         if pool.count() != threads:
             _replace(pool, threads)
+
+
+def check_threads(threads: int | None) -> None:
+    """Raises RuntimeUnavailable for what is neither None nor 1 to 256."""
+    if threads is not None and (type(threads) is not int or not 1 <= threads <= 256):
+        raise RuntimeUnavailable(f"threads is {threads!r}; it must be an integer of 1 to 256, or None")
 
 
 def survive_fork(pool: ThreadPool) -> None:

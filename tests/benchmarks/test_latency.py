@@ -44,7 +44,9 @@ class PretendEngine(Engine):
     """Answers with the golden scores, off by ``error``; ``stop`` is raised after three rounds."""
 
     name = "pretend"
-    runtime = "pretend 1"
+
+    def runtime_of(self, variant: str) -> str:
+        return "pretend 1"
 
     def __init__(self, bundle: Bundle, error: float = 0.0, stop: BaseException | None = None) -> None:
         self.bundle, self.error, self.stop = bundle, error, stop

@@ -15,6 +15,7 @@ from PIL import Image
 from pocketiqa.bundle import DEFAULT_BUNDLE, Bundle
 from pocketiqa.runtime import RUNTIMES, installed_runtimes
 from pocketiqa.scorer import Scorer
+from pocketiqa.threadpool import executorch_bindings
 
 from tests.hostile.isolation import in_a_child
 
@@ -44,8 +45,11 @@ class Place:
     @classmethod
     def make(cls, root: Path, seed: int) -> Place:
         """Imports the runtime, so that children fork with it, and starts none of its threads."""
-        module = RUNTIMES[next(iter(installed_runtimes()))]
-        importlib.import_module("executorch.runtime" if module == "executorch" else module)
+        package = next(iter(installed_runtimes()))
+        if package == "executorch":
+            executorch_bindings()
+        else:
+            importlib.import_module(RUNTIMES[package].module)
         bundle = root / "bundle"
         values = small_manifest()
         for name in values["files"]:

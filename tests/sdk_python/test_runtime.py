@@ -10,12 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pocketiqa.errors import BundleError, RuntimeUnavailable
-from pocketiqa.runtime import RUNTIMES, Program, installed_runtimes, load_program
+from pocketiqa.runtime import PTE, RUNTIMES, Program, installed_runtimes, load_program
+from pocketiqa.runtimes.executorch import pool_of
+from pocketiqa.scorer import Scorer
 
 RANDOM = np.random.default_rng(5).random((2, 3, 64, 64), dtype=np.float32)
 
 
-@pytest.fixture(scope="module", params=sorted(RUNTIMES))
+@pytest.fixture(scope="module", params=sorted(name for name, one in RUNTIMES.items() if one.format == PTE))
 def runtime(request: pytest.FixtureRequest) -> str:
     if request.param not in installed_runtimes():
         pytest.skip(f"{request.param} is not installed")
@@ -107,14 +109,12 @@ def test_a_runtime_that_is_not_installed_says_how_to_get_it(
 
 
 def test_threads_are_honoured_and_change_no_score(program: Program, tiny_bundle: Path, runtime: str) -> None:
-    from pocketiqa.runtime import _pool
-
     """Also the scores of programs that were loaded before: replacing the pool under them was a crash."""
     expected = program.run(RANDOM)[0]
     path = tiny_bundle / "xnnpack" / "student_int8.pte"
     for threads in (1, 3, 2):
         counted = load_program(path, threads=threads, prefer=runtime)
-        assert _pool(runtime).count() == threads
+        assert pool_of(runtime).count() == threads
         assert np.array_equal(counted.run(RANDOM)[0], expected)
         assert np.array_equal(program.run(RANDOM)[0], expected)
 
@@ -147,7 +147,9 @@ def test_a_forked_child_scores_like_its_parent(tiny_bundle: Path, runtime: str) 
     program = f"""
 import os, signal, sys
 import numpy as np
-from pocketiqa.runtime import load_program, _pool
+from pocketiqa.runtime import load_program
+from pocketiqa.runtimes.executorch import pool_of
+from pocketiqa.scorer import Scorer
 program = load_program({str(tiny_bundle / "xnnpack" / "student_int8.pte")!r}, threads=2, prefer={runtime!r})
 x = np.random.default_rng(5).random((2, 3, 64, 64), dtype=np.float32)
 expected = program.run(x)[0]
@@ -155,10 +157,27 @@ for _ in range(3):
     child = os.fork()
     if child == 0:
         signal.alarm(20)
-        same = np.array_equal(program.run(x)[0], expected) and _pool({runtime!r}).count() == 2
+        same = np.array_equal(program.run(x)[0], expected) and pool_of({runtime!r}).count() == 2
         os._exit(0 if same else 3)
     assert np.array_equal(program.run(x)[0], expected)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 """
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", program], capture_output=True, timeout=180)
     assert done.returncode == 0, done.stderr.decode()
+
+
+def test_a_file_that_is_no_pte_runs_only_where_its_runtime_is_named(tiny_bundle: Path) -> None:
+    onnx, tflite = b"\x08\x0a\x12\x07pytorch", b"\x1c\x00\x00\x00TFL3"
+    with pytest.raises(RuntimeUnavailable, match="only where its runtime is named: onnxruntime or openvino"):
+        load_program(onnx)
+    with pytest.raises(RuntimeUnavailable, match="only where its runtime is named: ai-edge-litert"):
+        load_program(tflite)
+    with pytest.raises(RuntimeUnavailable, match=r"executorch runs \.pte files, not \.onnx"):
+        load_program(onnx, prefer="executorch")
+    with pytest.raises(RuntimeUnavailable, match=r"openvino runs \.onnx files, not \.pte"):
+        load_program(tiny_bundle / "xnnpack" / "student_int8.pte", prefer="openvino")
+
+
+def test_a_bundle_without_the_file_that_a_named_runtime_runs_says_how_to_get_one(tiny_bundle: Path) -> None:
+    with pytest.raises(BundleError, match=r"no \.onnx file of int8, which openvino runs; .*mobile_export builds one"):
+        Scorer(tiny_bundle, runtime="openvino")

@@ -91,7 +91,7 @@ def test_threads_and_runtime_reach_the_runtime_also_after_pickling(
         asked.append((threads, runtime))
         return load_program(content, threads, runtime)
 
-    monkeypatch.setattr("pocketiqa.scorer.load_program", load)
+    monkeypatch.setattr("pocketiqa.loading.load_program", load)
     (runtime,) = list(installed_runtimes())[:1]
     pickle.loads(pickle.dumps(Scorer(tiny_bundle, threads=1, runtime=runtime)))
     assert asked == [(1, runtime)] * 2
@@ -155,7 +155,7 @@ def test_a_tampered_program_never_reaches_a_runtime(
     copy = Path(shutil.copytree(tiny_bundle, tmp_path / "copy"))
     path = copy / "xnnpack" / "student_int8.pte"
     path.write_bytes(path.read_bytes()[:-1] + b"?")
-    monkeypatch.setattr("pocketiqa.scorer.load_program", lambda *_: pytest.fail("it was loaded"))
+    monkeypatch.setattr("pocketiqa.loading.load_program", lambda *_: pytest.fail("it was loaded"))
     with pytest.raises(BundleError, match="sha256"):
         Scorer(copy)
 

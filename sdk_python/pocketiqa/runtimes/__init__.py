@@ -1,0 +1,1 @@
+"""What runs a program: a class for each runtime, behind one interface."""
