@@ -19,7 +19,7 @@ from mobile_export.lower.bundled_program import write_bpte
 from mobile_export.lower.coreml import unsupported_by_coreml, write_fp16, write_w8a8
 from mobile_export.lower.coreml_pte import write_coreml_pte
 from mobile_export.lower.executorch import open_program, write_xnnpack
-from mobile_export.lower.onnx_model import open_onnx, unsupported_by_onnx, write_onnx
+from mobile_export.lower.onnx_model import open_onnx, open_openvino, unsupported_by_onnx, write_onnx
 from mobile_export.lower.request import Delegation, Request, Run
 from mobile_export.verify import bounds
 from mobile_export.verify.bounds import Bound, Promised, Scales
@@ -60,6 +60,7 @@ class Artifact:
         module: the Python module that it takes, where that does not exist for every platform.
         has_golden_scores: the manifest says what it scores on the golden photos.
         is_variant: apps load it; the manifest lists it among the variants.
+        by_default: the build makes it without being asked to; another one takes ``--with`` or ``--all``.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Artifact:
     module: str | None = None
     has_golden_scores: bool = False
     is_variant: bool = True
+    by_default: bool = True
 
     @property
     def runtime(self) -> str:
@@ -179,7 +181,9 @@ ONNX_FP32 = Artifact(
     check=check_onnx,
     compared=((None, bounds.same_graph),),
     open=open_onnx,
+    open_otherwise=(("in OpenVINO", open_openvino),),
     unsupported=unsupported_by_onnx,
+    by_default=False,
 )
 ONNX_INT8 = Artifact(
     name="onnx_int8",
@@ -190,6 +194,7 @@ ONNX_INT8 = Artifact(
     check=check_onnx,
     compared=((None, bounds.same_int8_graph), (FP32.step, bounds.promised)),
     open=open_onnx,
+    open_otherwise=(("in OpenVINO", open_openvino),),
     unsupported=unsupported_by_onnx,
     needs=(FP32.name,),
 )
@@ -199,14 +204,29 @@ ARTIFACTS = {
 }
 
 
-def chosen(skip: Collection[str]) -> tuple[list[Artifact], list[str]]:
-    """The artifacts to build, in order, and for each other one a sentence that says why not."""
+# What ``--with`` takes: an artifact that is not built by default, or all of its runtime's.
+OPTIONAL = tuple(
+    dict.fromkeys(
+        word for one in ARTIFACTS.values() if not one.by_default for word in (one.runtime, one.name)
+    )
+)
+
+
+def chosen(skip: Collection[str], also: Collection[str] = ()) -> tuple[list[Artifact], list[str]]:
+    """The artifacts to build, in order, and for each other one a sentence that says why not.
+
+    Args:
+        skip: names to leave out.
+        also: names and runtimes to build beside the default ones, of ``OPTIONAL``.
+    """
     build: dict[str, Artifact] = {}
     notes = []
     for name, artifact in ARTIFACTS.items():
         absent = [needed for needed in artifact.needs if needed not in build]
         if name in skip:
             notes.append(f"{name} was left out on request (--skip).")
+        elif not artifact.by_default and name not in also and artifact.runtime not in also:
+            notes.append(f"{name} is not built by default: --with {name}.")
         elif absent:
             notes.append(f"{name} was left out: it needs {absent[0]}.")
         elif artifact.module and importlib.util.find_spec(artifact.module) is None:

@@ -13,7 +13,8 @@ from jinja2 import Environment, FileSystemLoader
 from pocketiqa.promises import Promise
 
 from distill.contract import QualityNetwork
-from mobile_export.verify.ladder import ParityCheck, table
+from mobile_export.verify.ladder import ParityCheck
+from mobile_export.verify.tables import table
 
 
 def model_card(

@@ -13,6 +13,7 @@ from pocketiqa.runtime import load_program
 
 from mobile_export.artifacts import ARTIFACTS, FP32, XNNPACK_INT8
 from mobile_export.bundle import figures
+from mobile_export.bundle.phones import phones
 from mobile_export.bundle.writer import BundleWriter
 from mobile_export.sources import VERSION
 from mobile_export.verify.ladder import ParityLadder
@@ -50,6 +51,7 @@ def draw_report(bundle: BundleWriter, ladder: ParityLadder, photos: Sequence[Pat
         bland_altman=figures.bland_altman(before[:, 0], after[:, 0], names),
         maps=_maps(bundle, ladder, photos) if bundle.network.map_shape else [],
         artifacts=_artifacts(bundle),
+        phones=phones(bundle.variants, ladder.checks),
         notes=bundle.notes,
     )
 

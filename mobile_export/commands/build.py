@@ -12,17 +12,18 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
+import tyro
 from pocketiqa.files import atomic_directory
 from pocketiqa.preprocess import preprocess
 from tqdm import tqdm
 
 from distill.contract import ContractError
 from distill.networks.registry import DEFAULT_NETWORK
-from mobile_export.artifacts import ARTIFACTS, FP32, XNNPACK_INT8, Artifact, chosen
+from mobile_export.artifacts import ARTIFACTS, FP32, OPTIONAL, XNNPACK_INT8, Artifact, chosen
 from mobile_export.bundle.golden import SHOWN_TENSORS, WALL, golden_photos
 from mobile_export.bundle.report import draw_report
 from mobile_export.bundle.writer import BundleWriter
@@ -31,13 +32,16 @@ from mobile_export.lower.request import Request
 from mobile_export.sources import Sources, default_bundle
 from mobile_export.verify.app_input import check_app_input
 from mobile_export.verify.bounds import Scales
-from mobile_export.verify.ladder import BrokenParityCheck, ParityCheck, ParityLadder, table
+from mobile_export.verify.ladder import BrokenParityCheck, ParityCheck, ParityLadder
 from mobile_export.verify.rounding import Rounding
+from mobile_export.verify.tables import summary, table
 from quantize.delegation import export_network
 
 REPORT = "report"
 Skippable = Literal[(*ARTIFACTS, REPORT)]
+Further = Literal[OPTIONAL]
 NOISE_INPUTS = 4
+NO_DEVICE = "No device took part: `python -m benchmarks latency --device …` scores the golden photos there first."
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,9 @@ class Config:
         int8: the network's int8 state, from ``python -m quantize``; by default what this repository ships.
         out: the bundle's folder; by default dist/pocketiqa-NAME-VERSION.
         skip: what to leave out; the bundle says so.
+        also: what to build beside the default artifacts: names, or all of a runtime.
+        all: build every artifact.
+        verbose: print every parity check, not one line an artifact.
         torch_free_python: a Python with ``executorch-numpy-runtime``; by default one is looked for.
     """
 
@@ -59,6 +66,9 @@ class Config:
     int8: Path | None = None
     out: Path | None = None
     skip: tuple[Skippable, ...] = ()
+    also: Annotated[tuple[Further, ...], tyro.conf.arg(name="with")] = ()
+    all: bool = False
+    verbose: bool = False
     torch_free_python: Path | None = None
 
 
@@ -80,10 +90,9 @@ def run(config: Config) -> int:
     except BrokenParityCheck as broken:
         print(f"\n{table(broken.checks)}\n", file=sys.stderr)
         raise
-    print(f"\n{table(result.checks)}\n")
-    for name, (size, subgraphs) in result.sizes.items():
-        delegated = "" if subgraphs is None else f"  {subgraphs} delegated subgraph" + "s" * (subgraphs != 1)
-        print(f"{name:<18}{size / 1e6:6.2f} MB{delegated}")
+    if config.verbose:
+        print(f"\n{table(result.checks)}")
+    print(f"\n{summary(result.checks, result.sizes)}\n")
     for note in result.notes:
         print(f"note: {note}")
     print(f"\nevery parity check holds; the bundle is {result.out}")
@@ -112,7 +121,7 @@ def build(
         BrokenParityCheck: int8 does not keep its promise, or an artifact is not what its graph is. ``out`` stays as it
             was; what was built so far stands in ``broken_folder(out)``.
     """
-    artifacts, notes = chosen(config.skip)
+    artifacts, notes = chosen(config.skip, OPTIONAL if config.all else config.also)
     with_int8 = any(not artifact.is_float for artifact in artifacts)
     sources = Sources.of(config.network, config.weights, config.int8, with_int8)
     out = config.out or default_bundle(sources.network.name)
@@ -122,6 +131,7 @@ def build(
     with tqdm(desc="export", bar_format="{desc:<28}{elapsed}") as bar, atomic_directory(out) as root:
         bundle = BundleWriter(root, sources, notes)
         try:
+            ladder.about = "app input"
             check_app_input(ladder, sources.network.input, [*photos, WALL], bundle.notes)
             graphs = _checked_graphs(sources, ladder, artifacts, bar.set_description)
             scales = measure_scales(sources, graphs, ladder)
@@ -140,9 +150,7 @@ def build(
                 f"; what was built is in {kept}; find the layer: python -m mobile_export diagnose --bundle {kept}",
             ) from None
         bar.set_description("report")
-        bundle.notes.append(
-            "No device took part: `python -m benchmarks latency --device …` scores the golden photos there first."
-        )
+        bundle.notes.append(NO_DEVICE)
         bundle.add_golden(photos, ladder)
         bundle.add_inputs([WALL, *(photo for photo in photos if photo.name in SHOWN_TENSORS)])
         bundle.finish(ladder.checks, _report(bundle, ladder, photos, config.skip))
@@ -175,6 +183,7 @@ def _checked_graphs(
     exported = export_network(sources.network)
     check_operators(sources.network.name, exported, artifacts)
     stage("graphs")
+    ladder.about = "graphs"
     graphs = sources.graphs(exported)
     check_graphs(graphs, ladder, sources.promise)
     return graphs
@@ -208,6 +217,7 @@ def _build_artifact(
     ladder: ParityLadder,
     torch_free_python: Path | None,
 ) -> None:
+    ladder.about = artifact.name
     needed = {name: bundle.root / ARTIFACTS[name].path for name in artifact.needs}
     path = bundle.path(artifact.path)
     _, graph = graphs.of(artifact.graph)

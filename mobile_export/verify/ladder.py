@@ -8,12 +8,11 @@ sets with a row each: noise drives activations where no photo does, and a bound 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 from pocketiqa.parity import srcc
 from pocketiqa.promises import LEAST_PHOTOS
-from tabulate import tabulate
 
 from mobile_export.lower.request import Run
 from mobile_export.verify.bounds import Bound, Promised
@@ -21,7 +20,6 @@ from mobile_export.verify.bounds import Bound, Promised
 Outputs = np.ndarray  # float64 n×(1 + attributes), one row an input
 PHOTOS, NOISE = "photos", "noise"
 NOT_PROMISED, NOT_EXECUTED = "not promised", "not executed here"
-_COLUMNS = ("reference", "candidate", "on", "n", "max |Δ|", "mean |Δ|", "SRCC", "bound", "verdict")
 
 
 @dataclass(frozen=True)
@@ -39,6 +37,7 @@ class ParityCheck:
         bound: in words.
         holds: whether the candidate keeps it; None where it could not be executed.
         worst: the input, weight or layer with the largest difference; why nothing was compared.
+        about: the artifact that it judges, or what comes before all artifacts.
     """
 
     reference: str
@@ -51,6 +50,7 @@ class ParityCheck:
     bound: str
     holds: bool | None
     worst: str = ""
+    about: str = ""
 
     @property
     def verdict(self) -> str:
@@ -91,6 +91,9 @@ class ParityLadder:
         photos: input tensors of real photos.
         noise: input tensors of random noise; none leaves its rows out.
         names: of the photos, for the worst case.
+
+    Attributes:
+        about: what the next checks judge.
     """
 
     def __init__(
@@ -101,6 +104,7 @@ class ParityLadder:
         self.outputs: dict[str, Outputs] = {}
         self.noise_outputs: dict[str, Outputs] = {}
         self.checks: list[ParityCheck] = []
+        self.about = ""
 
     def step(self, name: str, run: Run) -> Outputs:
         """Run one step on every input; ``run`` gives the quality vector of one."""
@@ -125,7 +129,7 @@ class ParityLadder:
         Raises:
             BrokenParityCheck: it does not hold.
         """
-        self.checks.append(check)
+        self.checks.append(replace(check, about=self.about))
         if check.holds is False:
             raise BrokenParityCheck(self.checks)
 
@@ -170,20 +174,3 @@ def _compare(
         holds=finite and not bound.broken(before, after),
         worst=names[int(gap.max(axis=1).argmax())],
     )
-
-
-def table(checks: Sequence[ParityCheck], style: str = "plain") -> str:
-    """The checks as a table of ``tabulate``'s styles, one a row."""
-    rows = [
-        (c.reference, c.candidate, c.inputs, c.n, _short(c.max_abs), _short(c.mean_abs),
-         "" if c.srcc is None else f"{c.srcc:.4f}", c.bound, c.verdict)
-        for c in checks
-    ]  # fmt: skip
-    headers = _COLUMNS
-    if style == "github":  # whose cells end at a bar
-        headers, *rows = ([str(cell).replace("|", "\\|") for cell in row] for row in (_COLUMNS, *rows))
-    return tabulate(rows, headers, tablefmt=style, disable_numparse=True)
-
-
-def _short(value: float | None) -> str:
-    return "" if value is None else f"{value:.1e}"

@@ -12,8 +12,9 @@ from pocketiqa.promises import ANY_NETWORK, Promise
 
 from mobile_export.verify.bounds import SAME_GRAPH, Bound, Promised, Scales, same_int8_graph
 from mobile_export.verify.checks import Subject, check_outputs
-from mobile_export.verify.ladder import BrokenParityCheck, ParityLadder, not_executed, table
+from mobile_export.verify.ladder import BrokenParityCheck, ParityLadder, not_executed
 from mobile_export.verify.rounding import Rounding
+from mobile_export.verify.tables import summary, table
 
 QUANTIZATION = Promised(ANY_NETWORK)
 INPUTS = [np.full((1,), value) for value in np.linspace(0.1, 0.9, 30)]
@@ -104,6 +105,21 @@ def test_an_artifact_that_cannot_be_executed_is_a_row_and_ends_nothing(ladder: P
     (check,) = ladder.checks
     assert check.verdict == "not run" and check.holds is None
     assert "not executed here: the reference interpreter lacks the operator cumsum" in table(ladder.checks)
+
+
+def test_the_summary_has_one_line_an_artifact_with_its_worst_photo_and_the_worst_of_its_verdicts() -> None:
+    ladder = ParityLadder(INPUTS, noise=[np.full((1,), 0.5)], names=[f"{number}.jpg" for number in range(30)])
+    ladder.step("float", quality)
+    ladder.about = "first"
+    ladder.step("off", lambda views: quality(views, 0.01 * (views[0] == INPUTS[7][0])))
+    ladder.check("float", "off", Bound(max_abs=1))
+    ladder.about = "second"
+    ladder.step("wrong on noise", lambda views: quality(views, 0.3 * (views[0] == 0.5)))
+    with pytest.raises(BrokenParityCheck):
+        ladder.check("float", "wrong on noise", Bound(max_abs=0.1))
+    _, _, first, second = summary(ladder.checks, {"first": (2_500_000, 1)}).splitlines()
+    assert first.split() == ["first", "2.50", "2", "1.0e-02", "7.jpg", "max", "|Δ|", "≤", "1", "holds"]
+    assert second.split()[0] == "second" and second.endswith("BROKEN")
 
 
 def test_a_table_for_markdown_keeps_its_columns_whatever_its_cells_hold(ladder: ParityLadder) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import small_student
-from conftest import as_built, shown_photos
+from conftest import MADE, as_built, shown_photos
 from PIL import Image
 from pocketiqa.bundle import Bundle
 
@@ -78,6 +78,45 @@ def test_build__skip__leaves_out_and_says_so(other_build: tuple[Path, BuildResul
     assert "report was left out on request (--skip)." in result.notes
 
 
+def _built_with(config: Config, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the artifacts that ``config`` builds; nothing is built."""
+
+    class Chosen(Exception):
+        pass
+
+    def sources(*_: object) -> None:
+        raise Chosen
+
+    found: list[str] = []
+    choose = build.chosen
+    with monkeypatch.context() as patch, pytest.raises(Chosen):
+        patch.setattr(build, "chosen", lambda *given: found.extend(one.name for one in choose(*given)[0]) or ([], []))
+        patch.setattr(build.Sources, "of", sources)
+        build.build(config)
+    return found
+
+
+def test_build__also__all__build_what_is_not_built_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    default = [name for name, artifact in ARTIFACTS.items() if artifact.by_default]
+    assert _built_with(Config(), monkeypatch) == default
+    assert set(_built_with(Config(also=("onnx",)), monkeypatch)) == {*default, "onnx_fp32"}
+    assert _built_with(Config(all=True), monkeypatch) == list(ARTIFACTS)
+
+
+def test_build__verbose__shows_every_check_and_without_it_a_line_an_artifact(
+    built: BuildResult, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setattr(build, "build", lambda config: built)
+    shown = []
+    for config in (Config(), Config(verbose=True)):
+        assert build.run(config) == 0
+        shown.append(capsys.readouterr().out)
+    short, long = shown
+    assert all(len([line for line in short.splitlines() if line.startswith(one.name + " ")]) == 1 for one in MADE)
+    assert "fp32 .pte" not in short and "OpenVINO" not in short.split("note:")[0]
+    assert long.endswith(short) and all(check.candidate in long for check in built.checks)
+
+
 def test_build__int8__belongs_to_its_weights(small_config: Config, other_weights: Path, tmp_path: Path) -> None:
     config = dataclasses.replace(small_config, weights=other_weights, out=tmp_path / "b")
     with pytest.raises(ValueError, match="other float weights"):
@@ -90,7 +129,7 @@ def test_build__torch_free_python__is_the_one_that_is_tried(
     small_config: Config, built: BuildResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nowhere = tmp_path / "nowhere" / "python"
-    monkeypatch.setattr(build, "chosen", lambda skip: (as_built(built, "fp32", "int8"), []))
+    monkeypatch.setattr(build, "chosen", lambda skip, also: (as_built(built, "fp32", "int8"), []))
     config = dataclasses.replace(small_config, out=tmp_path / "b", skip=("report",), torch_free_python=nowhere)
     result = build.build(config, shown_photos()[:1], noise_inputs=0)
     assert any(str(nowhere) in note for note in result.notes)
@@ -156,7 +195,7 @@ def agreeing(small_config: Config, built: BuildResult, tmp_path: Path) -> agreem
 def test_agreement__images__limit__photos_are_counted_and_every_artifact_has_a_row(agreeing: agreement.Config) -> None:
     table = agreement.agreement_table(agreeing)
     assert table.startswith("n = 2 photos")
-    assert all(artifact.step in table for artifact in ARTIFACTS.values() if artifact.open)
+    assert all(artifact.step in table for artifact in MADE if artifact.open)
     assert "coreml_w8a8 in float32" in table
 
 

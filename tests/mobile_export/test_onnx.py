@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import pickle
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,8 +15,12 @@ import onnx
 import pytest
 import small_student
 import torch
+from conftest import shown_photos
 from onnx.numpy_helper import from_array, to_array
+from pocketiqa.errors import RuntimeUnavailable
+from pocketiqa.scorer import Scorer
 
+from benchmarks.__main__ import main as benchmarks
 from mobile_export.artifacts import ARTIFACTS, ONNX_FP32, ONNX_INT8, Artifact
 from mobile_export.commands.build import BuildResult
 from mobile_export.graphs import Graphs, Int8Graphs
@@ -122,10 +130,7 @@ def test_both_runtimes_judge_every_file(built: BuildResult) -> None:
 def test_without_openvino_the_bundle_says_so_once(
     built: BuildResult, check: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def missing(path: Path) -> None:
-        raise ImportError
-
-    monkeypatch.setattr(onnx_checks, "open_openvino", missing)
+    monkeypatch.setattr(onnx_checks, "installed_runtimes", lambda format: {})
     notes: list[str] = []
     for artifact in (ONNX_FP32, ONNX_INT8):
         check(artifact, built.out / artifact.path, notes)
@@ -137,13 +142,87 @@ def test_a_file_that_openvino_refuses_breaks_its_own_row(
 ) -> None:
     def refusing(path: Path) -> None:
         def run(views: np.ndarray) -> np.ndarray:
-            raise RuntimeError("no suitable implementations")
+            raise RuntimeUnavailable("no suitable implementations")
 
         return run
 
     monkeypatch.setattr(onnx_checks, "open_openvino", refusing)
     with pytest.raises(BrokenParityCheck, match=r"int8 \.onnx in OpenVINO.*no suitable"):
         check(ONNX_INT8, built.out / ONNX_INT8.path)
+
+
+@pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
+def test_the_sdk_scores_with_the_onnx_file_where_its_runtime_is_named(runtime: str, built: BuildResult) -> None:
+    pytest.importorskip(runtime)
+    ours, theirs = Scorer(built.out), Scorer(built.out, runtime=runtime, threads=1)
+    assert theirs.variant == "onnx_int8" and theirs.runtime_name.startswith(runtime)
+    assert theirs.program.metadata()["variant"] == "onnx_int8"
+    for photo in shown_photos()[:3]:
+        mine, other = ours(photo), theirs(photo)
+        assert other.score == pytest.approx(mine.score, abs=0.01) and other.runtime.startswith(runtime)
+        assert other.attributes == pytest.approx(mine.attributes, abs=0.01)
+        # One cell of a map has few values behind it, so a rounding that falls otherwise shows there.
+        assert other.map.shape == mine.map.shape and np.abs(other.map - mine.map).mean() < 0.05
+    assert np.array_equal(pickle.loads(pickle.dumps(theirs))(photo).map, other.map)
+
+
+def test_a_runtime_that_scores_the_golden_photo_wrong_is_refused(built: BuildResult, tmp_path: Path) -> None:
+    copy = shutil.copytree(built.out, tmp_path / "bundle")
+    manifest = json.loads((copy / "manifest.json").read_text())
+    for scores in manifest["golden"].values():
+        scores["int8"][0] += 0.02
+    (copy / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(RuntimeUnavailable, match=r"onnxruntime .* is off by 0\.02.* on golden/.*do not use it here"):
+        Scorer(copy, runtime="onnxruntime")
+
+
+def test_a_forked_child_scores_with_onnx_runtime_and_is_refused_by_openvino(built: BuildResult) -> None:
+    """In a process of its own: worker threads do not survive a fork, and a child would wait for them."""
+    pytest.importorskip("openvino")
+    code = f"""
+import os, signal
+import numpy as np
+from pocketiqa.errors import RuntimeUnavailable
+from pocketiqa.runtime import load_program
+programs = [load_program({str(built.out / ONNX_INT8.path)!r}, 2, name) for name in ("onnxruntime", "openvino")]
+x = np.random.default_rng(5).random(programs[0].inputs[0]["shape"], dtype=np.float32)
+expected = [program.run(x)[0] for program in programs]
+child = os.fork()
+if child == 0:
+    signal.alarm(30)
+    try:
+        same = np.array_equal(programs[0].run(x)[0], expected[0])
+        programs[1].run(x)
+    except RuntimeUnavailable as error:
+        os._exit(0 if same and "does not survive a fork" in str(error) else 3)
+    os._exit(4)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+assert all(np.array_equal(program.run(x)[0], was) for program, was in zip(programs, expected))
+"""
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, timeout=180)
+    assert done.returncode == 0, done.stderr.decode()
+
+
+def test_the_benchmark_times_one_file_in_two_runtimes_in_turns(
+    built: BuildResult, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    pytest.importorskip("openvino")
+    variants = "onnx_int8@onnxruntime,onnx_int8@openvino"
+    arguments = ["latency", "--bundle", str(built.out), "--variant", variants, "--runs", "2", "--seconds", "0"]
+    monkeypatch.setattr(sys, "argv", ["benchmarks", *arguments])
+    assert benchmarks() == 0
+    shown = capsys.readouterr().out
+    assert "onnx_int8@onnxruntime, 1 thread(s), onnxruntime 1" in shown
+    assert "onnx_int8@openvino, 1 thread(s), openvino 20" in shown and "onnx_int8@openvino takes" in shown
+
+
+def test_the_benchmark_asks_for_the_runtime_of_a_file_that_is_no_pte(
+    built: BuildResult, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    for variant in ("onnx_int8", "onnx_int8@executorch"):
+        monkeypatch.setattr(sys, "argv", ["benchmarks", "latency", "--bundle", str(built.out), "--variant", variant])
+        assert benchmarks() == 2
+        assert "onnx_int8@onnxruntime or onnx_int8@openvino" in capsys.readouterr().err
 
 
 def test_scores_depend_on_the_photo(built: BuildResult) -> None:
