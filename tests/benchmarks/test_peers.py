@@ -29,7 +29,7 @@ for line in sys.stdin:
     if line.strip() == "run":
         count += 1
         if "dies" in name and count == 3: sys.exit("out of memory")
-        emit("sample", ms={"pte:int8.pte": 10.0, "slow": 5000.0}.get(name, 30.0) + 0.1 * count)
+        emit("sample", ms={"program:int8.pte": 10.0, "slow": 5000.0}.get(name, 30.0) + 0.1 * count)
     else:
         emit("end", peak_mib=50.0, parameters=1000, macs=2000)
         break
