@@ -13,6 +13,7 @@ from pocketiqa.errors import BundleError
 from pocketiqa.exit_status import run_command
 from pocketiqa.guard import guarded
 from pocketiqa.standard_error import quiet_runtimes
+from pocketiqa.standard_streams import complete_streams
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -21,6 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
     Without ``arguments`` the process's own are taken, and the command runs guarded: a crash of native code is
     then one line and status 1 (`pocketiqa.guard`).
     """
+    complete_streams()
     options = _parser().parse_args(arguments)
     return _run(options) if arguments is not None else guarded(lambda: _run(options))
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -84,7 +86,8 @@ def confined(root: Path, name: str) -> Path:
 
 @contextlib.contextmanager
 def atomic_file(path: Path, mode: str = "w", newline: str | None = None) -> Iterator[IO[Any]]:
-    """A file that appears under ``path`` only when the block ends well, replacing an older one.
+    """A file that appears under ``path`` only when the block ends well, replacing an older one, whose mode and owner it
+    keeps. Where ``path`` is a link, its target is written.
 
     Args:
         path: of the file.
@@ -94,13 +97,16 @@ def atomic_file(path: Path, mode: str = "w", newline: str | None = None) -> Iter
     Raises:
         OSError: the folder is missing or cannot be written.
     """
-    descriptor, temporary = tempfile.mkstemp(prefix=_prefix(path), suffix=".partial", dir=path.parent)
+    target = Path(os.path.realpath(path))
+    if os.path.islink(target):
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
+    descriptor, temporary = tempfile.mkstemp(prefix=_prefix(path), suffix=".partial", dir=target.parent)
     text = {} if "b" in mode else {"encoding": "utf-8", "newline": newline, "errors": "surrogateescape"}
     try:
         with os.fdopen(descriptor, mode, **text) as file:
             yield file
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
+        _take_mode(temporary, target)
+        os.replace(temporary, target)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
@@ -139,6 +145,19 @@ def atomic_directory(path: Path) -> Iterator[Path]:
 def _prefix(path: Path) -> str:
     """Of a temporary name: short enough that the whole fits where ``path``'s own name does."""
     return f".{path.name[:40]}."
+
+
+def _take_mode(temporary: str, target: Path) -> None:
+    """Mode and owner of the file that is replaced; the usual mode of a new one."""
+    try:
+        older = os.stat(target)
+    except FileNotFoundError:
+        os.chmod(temporary, 0o666 & ~_umask())
+        return
+    if hasattr(os, "chown"):
+        with contextlib.suppress(PermissionError):  # only root may give a file away
+            os.chown(temporary, older.st_uid, older.st_gid)
+    os.chmod(temporary, stat.S_IMODE(older.st_mode))
 
 
 def _umask() -> int:

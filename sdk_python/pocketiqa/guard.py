@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Callable
 
 _PR_SET_PDEATHSIG = 1
+_SI_KERNEL = 0x80
 
 
 def guarded(run: Callable[[], int]) -> int:
@@ -25,29 +26,40 @@ def guarded(run: Callable[[], int]) -> int:
     """
     if sys.platform != "linux":
         return run()
-    # A terminal's Ctrl-C reaches the child by itself; these come to the parent alone and are passed on.
-    passed_on = (signal.SIGTERM, signal.SIGHUP)
+    passed_on = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
     sys.stdout.flush()
     sys.stderr.flush()
     parent = os.getpid()
-    signal.pthread_sigmask(signal.SIG_BLOCK, passed_on)  # until there is someone to pass them on
+    # Until there is someone to pass them on to, and then for sigwaitinfo, which takes blocked ones.
+    signal.pthread_sigmask(signal.SIG_BLOCK, (*passed_on, signal.SIGCHLD))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # numpy's own threads survive a fork by its library's care
         child = os.fork()
     if child == 0:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, passed_on)
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # never outlive a killed parent
-        return run() if os.getppid() == parent else 1
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for number in passed_on:
-        signal.signal(number, lambda number, _: os.kill(child, number))
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, passed_on)
-    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        if os.getppid() != parent:
+            return 1
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, (*passed_on, signal.SIGCHLD))
+        return run()
+    status = _status_of(child, passed_on)
     if status >= 0:
         return status
-    if -status in (*passed_on, signal.SIGINT):
+    if -status in passed_on:
         return 128 - status
     name = signal.Signals(-status).name
     why = "out of memory, or killed by hand" if name == "SIGKILL" else "a file is damaged or hostile"
     print(f"pocketiqa: {name} ended the runtime or an image decoder ({why}); trust no result", file=sys.stderr)
     return 1
+
+
+def _status_of(child: int, passed_on: tuple[signal.Signals, ...]) -> int:
+    """Wait for the child's end, handing on what this process alone is sent."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # a caller that ignores it would leave nothing to wait for
+    while True:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            return os.waitstatus_to_exitcode(status)
+        told = signal.sigwaitinfo((*passed_on, signal.SIGCHLD))
+        # The kernel sends a terminal's Ctrl-C to the whole process group: the child has it already.
+        if told.si_signo != signal.SIGCHLD and told.si_code != _SI_KERNEL:
+            os.kill(child, told.si_signo)

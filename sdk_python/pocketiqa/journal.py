@@ -135,8 +135,11 @@ class Journal:
     def _read(self) -> dict[str, Any] | None:
         """Find every whole row, cut off what follows the last, and return what they were made with."""
         self._file.seek(0)
-        first = _parsed(self._file.readline())
-        if first is None:
+        line = self._file.readline()
+        first = _parsed(line)
+        if not isinstance(first, dict) or list(first) != ["settings"]:
+            if line and not b'{"settings": '.startswith(line[:13]):
+                raise PocketiqaError(f"{self.path} is no file of rows that a run left; move it, or name another file")
             return None
         end = self._file.tell()
         while (entry := _parsed(line := self._file.readline())) is not None:

@@ -1,6 +1,6 @@
 """Where rows go: a table, CSV, JSON lines or Parquet. A row is a dictionary of JSON-ready values, one a photo.
 
-``columns_of`` and ``row_of`` are the one list of what a row of ``score`` holds; other commands add to both.
+``columns_of`` and ``row_of`` are the one list of what a row of ``score`` holds; another command adds to both.
 A path that is no UTF-8 is written escaped (``caf\\xe9.jpg``), and its bytes stand beside it in ``path_bytes``, base64.
 """
 
@@ -10,19 +10,20 @@ import base64
 import csv
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import IO, Any
 
 from pocketiqa.errors import one_line
 from pocketiqa.scorer import Result
 
-TEXT_FORMATS = ("table", "csv", "jsonl")
+FORMATS = ("table", "csv", "jsonl", "parquet")
 Row = dict[str, Any]
 
 
-def columns_of(attributes: Sequence[str]) -> list[str]:
-    """Names of a table's and CSV's columns, in order. JSON lines hold all that ``row_of`` gives."""
-    return ["path", "score", *attributes, "error"]
+def columns_of(attributes: Sequence[str]) -> dict[str, type]:
+    """Columns of a table, CSV and Parquet in order, and what is in them where it is not None. JSON lines hold all that
+    ``row_of`` gives."""
+    return {"path": str, "score": float, **dict.fromkeys(attributes, float), "error": str}
 
 
 def row_of(result: Result, attributes: Sequence[str]) -> Row:
@@ -36,45 +37,48 @@ def row_of(result: Result, attributes: Sequence[str]) -> Row:
     }
 
 
-def row_writer(file: IO[str], style: str, columns: Sequence[str], paths: Sequence[str]) -> Callable[[Row], None]:
+def row_writer(
+    file: IO[str], style: str, columns: Mapping[str, type], paths: Sequence[str]
+) -> Callable[[Row], None]:
     """A function that writes one row; the header, where the style has one, is written at once.
 
     Args:
         file: open for text, with ``newline=""`` for CSV.
-        style: one of ``TEXT_FORMATS``.
-        columns: for the table and CSV, ``path`` first. CSV gets ``path_bytes`` last where one of ``paths`` needs it.
+        style: ``table``, ``csv`` or ``jsonl``; ``parquet`` is no text, and ``pocketiqa.parquet`` writes it.
+        columns: of the table and CSV, ``path`` first. CSV gets ``path_bytes`` last where one of ``paths`` needs it.
         paths: of all rows to come, for the table's width.
     """
     if style == "jsonl":
         return lambda row: print(json.dumps(printable_path(row)), file=file)
     if style == "csv":
-        names = [*columns, "path_bytes"] if any(map(_escaped, paths)) else columns
+        names = [*columns, "path_bytes"] if any(map(escaped_path, paths)) else list(columns)
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(names)
         return lambda row: rows.writerow(_cells(printable_path(row), names))
 
-    widths = [max(4, min(max(map(len, paths)), 60)), *(max(8, len(name)) for name in columns[1:-1]), 0]
+    names = list(columns)
+    widths = [max(4, min(max(map(len, paths)), 60)), *(max(8, len(name)) for name in names[1:-1]), 0]
 
     def line(cells: list[str]) -> None:
         first, *rest = cells
         padded = [first.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(rest, widths[1:]))]
         print("  ".join(padded).rstrip(), file=file)
 
-    line(list(columns))
-    return lambda row: line([cell and one_line(cell) for cell in _cells(row, columns)])
+    line(names)
+    return lambda row: line([cell and one_line(cell) for cell in _cells(row, names)])
 
 
 def printable_path(row: Row) -> Row:
     """The row, with its path escaped and ``path_bytes`` beside it where the path is no UTF-8."""
     path = row.get("path") or ""
-    escaped = _escaped(path)
+    escaped = escaped_path(path)
     if escaped is None:
         return row
     encoded = base64.b64encode(os.fsencode(path)).decode()
     return {"path": escaped, "path_bytes": encoded, **{name: row[name] for name in row if name != "path"}}
 
 
-def _escaped(path: str) -> str | None:
+def escaped_path(path: str) -> str | None:
     """The path with its wrong bytes as ``\\xe9``, or None where it has none."""
     try:
         path.encode()
@@ -83,6 +87,11 @@ def _escaped(path: str) -> str | None:
     return None
 
 
-def _cells(row: Row, columns: Sequence[str]) -> list[str]:
-    values = (row.get(name) for name in columns)
-    return ["" if value is None else f"{value:.6f}" if isinstance(value, float) else str(value) for value in values]
+def _cells(row: Row, names: Sequence[str]) -> list[str]:
+    return [_cell(row.get(name)) for name in names]
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, list):
+        return "; ".join(map(str, value))
+    return "" if value is None else f"{value:.6f}" if isinstance(value, float) else str(value)

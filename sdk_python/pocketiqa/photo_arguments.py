@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
+from pocketiqa.ahead import usable_cores
 from pocketiqa.errors import PocketiqaError
-from pocketiqa.outputs import TEXT_FORMATS
+from pocketiqa.outputs import FORMATS
+from pocketiqa.parquet import import_pyarrow
 from pocketiqa.photo_list import find_photos, read_paths
 from pocketiqa.scorer import Scorer
 
@@ -29,12 +31,15 @@ def add_photo_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--variant", choices=("int8", "fp32"), default="int8")
     parser.add_argument(
-        "--workers", type=_workers, default=1, metavar="N", help="decode N photos at a time (default: 1)"
+        "--workers",
+        type=_workers,
+        default=min(4, usable_cores()),
+        metavar="N",
+        help="decode N photos at a time, each in the memory that it takes decoded (default: one a core, up to 4)",
     )
-    parser.set_defaults(misuse=parser.error)
 
 
-def add_row_arguments(parser: argparse.ArgumentParser, formats: Sequence[str] = TEXT_FORMATS) -> None:
+def add_row_arguments(parser: argparse.ArgumentParser, formats: Sequence[str] = FORMATS) -> None:
     """Where a row a photo goes; ``pocketiqa.row_run`` reads them."""
     parser.add_argument("--format", choices=formats, default="table")
     parser.add_argument("-o", dest="output", metavar="FILE", type=Path, help="default: standard output")
@@ -47,25 +52,19 @@ def photos_of(options: argparse.Namespace, stderr: IO[str]) -> list[str]:
     Raises:
         PocketiqaError: there is none, or ``-o`` names no file that can be written.
     """
-    given = [*options.paths, *(["-"] if options.files_from == "-" else [])]
-    if not given and options.files_from is None:
-        options.misuse("name photos or folders: PATH or --files-from LIST is required")
-    if options.nul and "-" not in given and options.files_from is None:
-        options.misuse("-0 says how --files-from LIST and - are read; give one of them")
+    _check_together(options)
     paths = [path for path in options.paths if path != "-"]
     if options.files_from not in (None, "-"):
         paths += read_paths(options.files_from, options.nul)
-    if "-" in given:
+    if "-" in (*options.paths, options.files_from):
         paths += read_paths(None, options.nul)
     photos, skipped = find_photos(paths, options.recursive)
-    if skipped:
-        print(f"pocketiqa: skipped {skipped} files that are no photos by their names", file=stderr)
+    for what, number in skipped.items():
+        print(f"pocketiqa: skipped {number} {what}", file=stderr)
     if not photos:
         raise PocketiqaError("no photos there; name photos, or folders that hold some (--recursive descends)")
     if getattr(options, "output", None) is not None:
         check_output(options.output, photos)
-    elif getattr(options, "resume", False):
-        options.misuse("--resume needs -o FILE: it goes on with the rows that a stopped run left for FILE")
     return photos
 
 
@@ -77,12 +76,30 @@ def scorer_of(options: argparse.Namespace) -> Scorer:
 def check_output(output: Path, photos: list[str]) -> None:
     """Raises PocketiqaError where ``-o`` names a folder, a device, one of the photos, or no place at all."""
     # A device or FIFO would be replaced by the file: `-o /dev/null` is no way to throw results away.
-    if os.path.lexists(output) and not os.path.isfile(output):
+    if os.path.islink(os.path.realpath(output)):
+        raise PocketiqaError(f"-o {output} is a link that leads to itself; name a file")
+    if os.path.exists(output) and not os.path.isfile(output):
         raise PocketiqaError(f"-o {output} is a folder, or no regular file; name a file")
     if not os.path.isdir(output.absolute().parent):
         raise PocketiqaError(f"-o {output} names no place: give a file in a folder that exists")
     if os.path.exists(output) and any(os.path.exists(photo) and output.samefile(photo) for photo in photos):
         raise PocketiqaError(f"-o {output} is one of the photos; name another file")
+
+
+def _check_together(options: argparse.Namespace) -> None:
+    """Raises PocketiqaError for arguments that say nothing, or contradict each other."""
+    if not options.paths and options.files_from is None:
+        raise PocketiqaError("name photos or folders, or --files-from LIST")
+    if options.nul and options.files_from is None and "-" not in options.paths:
+        raise PocketiqaError("-0 says how --files-from LIST and - are read; give one of them")
+    parquet = getattr(options, "format", None) == "parquet"
+    if getattr(options, "output", None) is None:
+        if getattr(options, "resume", False):
+            raise PocketiqaError("--resume needs -o FILE: it goes on with the rows that a stopped run left for FILE")
+        if parquet:
+            raise PocketiqaError("--format parquet needs -o FILE: it is no text for standard output")
+    if parquet:
+        import_pyarrow()
 
 
 def _workers(text: str) -> int:

@@ -14,15 +14,15 @@ import json
 import sys
 from argparse import Namespace
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
 from pocketiqa import __version__
-from pocketiqa.errors import PocketiqaError
 from pocketiqa.files import atomic_file
-from pocketiqa.journal import Journal
+from pocketiqa.journal import Journal, OutputError
 from pocketiqa.outputs import Row, row_writer
+from pocketiqa.parquet import write_parquet
 from pocketiqa.scorer import Result, Scorer
 from pocketiqa.standard_error import photo_bar
 
@@ -65,7 +65,7 @@ def run_rows(
     options: Namespace,
     photos: Sequence[str],
     scorer: Scorer,
-    columns: Sequence[str],
+    columns: Mapping[str, type],
     make_row: Callable[[Result], Row],
     stderr: IO[str],
     *,
@@ -76,7 +76,7 @@ def run_rows(
 
     Args:
         options: as ``add_photo_arguments`` and ``add_row_arguments`` of ``pocketiqa.photo_arguments`` parse them.
-        columns: of the table and CSV, ``path`` first.
+        columns: of the table, CSV and Parquet with their types, ``path`` first.
         make_row: a result's row; it holds ``path`` and ``error``.
         settings: what the rows depend on, of ``settings_of``.
         kind: what a row is counted as.
@@ -88,26 +88,29 @@ def run_rows(
     def rows(journal: Journal | None = None) -> Iterator[Row]:
         return finished_rows(photos, scorer, make_row, workers=options.workers, stderr=stderr, journal=journal)
 
-    footer = f"scored with {used(scorer)}" if options.format == "table" else None
+    footer = f"scored with {used(scorer)}\n" if options.format == "table" else ""
     if options.output is None:
         counts = Counter()
         write = row_writer(sys.stdout, options.format, columns, photos)
         for row in rows():
             write(row)
             counts[kind(row)] += 1
-        if footer:
-            print(footer)
+        sys.stdout.write(footer)
         return counts
     with Journal(options.output, settings, resume=options.resume) as journal:
         counts = Counter(kind(row) for row in rows(journal))
-        with whole_output(options.output) as file:
-            write = row_writer(file, options.format, columns, photos)
-            for photo in photos:
-                write(journal.row(photo))
-            if footer:
-                print(footer, file=file)
+        kept = (journal.row(photo) for photo in photos)
+        made_by = {**settings, "photos": len(photos), **counts}
+        if options.format == "parquet":
+            with whole_output(options.output, "wb") as file:
+                write_parquet(file, columns, photos, kept, made_by)
+        else:
+            with whole_output(options.output) as file:
+                write = row_writer(file, options.format, columns, photos)
+                for row in kept:
+                    write(row)
+                file.write(footer)
         if options.format == "csv":  # which has no place beside its columns for what made it
-            made_by = {**settings, "photos": len(photos), **counts}
             with whole_output(options.output.with_name(f"{options.output.name}.run.json")) as file:
                 file.write(json.dumps(made_by, indent=2) + "\n")
         journal.remove()
@@ -126,4 +129,4 @@ def whole_output(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
         with atomic_file(path, mode, newline=None if "b" in mode else "") as file:
             yield file
     except OSError as error:
-        raise PocketiqaError(f"-o {path} cannot be written: {error.strerror}") from None
+        raise OutputError(f"-o {path} cannot be written: {error.strerror}") from None

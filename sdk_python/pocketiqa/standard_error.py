@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import io
 import logging
 import os
 import sys
@@ -14,15 +13,12 @@ from typing import IO, Any
 
 from tqdm import tqdm
 
+from pocketiqa.standard_streams import Nowhere, Patient, settle
+
 
 def photo_bar(stderr: IO[str]) -> Callable[..., Any]:
     """``tqdm`` on standard error, where that is a terminal."""
     return functools.partial(tqdm, unit="photo", disable=None, file=stderr)
-
-
-class _Nowhere(io.TextIOBase):
-    def write(self, text: str) -> int:
-        return len(text)
 
 
 @contextlib.contextmanager
@@ -32,17 +28,17 @@ def quiet_runtimes() -> Iterator[IO[str]]:
     The runtimes log from C++, one to the descriptor and one through ``sys.stderr``, and torch warns too.
     ``POCKETIQA_RUNTIME_LOG=1`` lets them speak, for example to find out why a program does not load.
     """
-    shown = sys.stderr
+    shown = sys.stderr or Nowhere()
     if os.environ.get("POCKETIQA_RUNTIME_LOG"):
-        yield shown
+        yield Patient(shown)
         return
-    shown.flush()
+    settle(shown)
     with contextlib.ExitStack() as undo:
         undo.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore")
         logging.disable(logging.WARNING)
         undo.callback(logging.disable, logging.NOTSET)
-        undo.enter_context(contextlib.redirect_stderr(_Nowhere()))
+        undo.enter_context(contextlib.redirect_stderr(Nowhere()))
         saved = os.dup(2)
         undo.callback(os.close, saved)
         undo.callback(os.dup2, saved, 2)
@@ -54,4 +50,4 @@ def quiet_runtimes() -> Iterator[IO[str]]:
             pass  # replaced by something without a descriptor: no C++ writes there
         with open(os.devnull, "w") as nowhere:
             os.dup2(nowhere.fileno(), 2)
-        yield shown
+        yield Patient(shown)

@@ -135,6 +135,11 @@ def test_names_with_newlines_commas_and_wrong_bytes_survive_csv(
         (["score", "{album}", "--bundle", "{bundle}", "-o", "{album}/coffee.jpg"], "one of the photos"),
         (["score", "{album}", "--bundle", "{bundle}", "-o", "{tmp}/pipe"], "no regular file"),
         (["score", "{album}", "--bundle", "{long}"], "not a folder"),
+        (["score"], "name photos or folders"),
+        (["score", "{album}", "-0"], "--files-from LIST and -"),
+        (["score", "{album}", "--resume"], "--resume needs -o FILE"),
+        (["score", "{album}", "--format", "parquet"], "--format parquet needs -o FILE"),
+        (["score", "--files-from", "{tmp}/none"], "No such file"),
         (["inspect", "{tmp}/none.pte"], "cannot be read"),
         (["inspect", "{long}"], "cannot be read"),
         (["inspect", "{huge}"], "over the limit"),
@@ -171,7 +176,9 @@ def test_a_mistake_is_one_line_and_exits_2(
     assert (album / "coffee.jpg").read_bytes() == before
 
 
-@pytest.mark.parametrize("arguments", [[], ["score"], ["score", "a", "--format", "xml"], ["guess"]])
+@pytest.mark.parametrize(
+    "arguments", [[], ["score", "a", "--workers", "0"], ["score", "a", "--format", "xml"], ["guess"]]
+)
 def test_a_wrong_call_exits_2(arguments: list[str], capsys: pytest.CaptureFixture) -> None:
     with pytest.raises(SystemExit) as caught:
         main(arguments)
@@ -183,7 +190,8 @@ def test_a_wrong_call_exits_2(arguments: list[str], capsys: pytest.CaptureFixtur
     [
         ([], ["score photos", "say what a bundle", "check a bundle", "is an app's input", "one .pocketiqa file"]),
         ([], ["Photo quality with pocketiqa bundles", "score|inspect|verify|check-input|pack|unpack", "--version"]),
-        (["score"], ["PATH", "a photo, or a folder", "--bundle BUNDLE", "{int8,fp32}", "{table,csv,jsonl}"]),
+        (["score"], ["PATH", "a photo, or a folder", "--bundle BUNDLE", "{int8,fp32}", "{table,csv,jsonl,parquet}"]),
+            (["score"], ["--files-from LIST", "one a line", "-0", "end with NUL", "--workers N", "--resume", "a core"]),
         (["score"], ["the bundle to score with", "-o FILE", "default: standard output", "descend into folders"]),
         (["inspect"], ["BUNDLE|FILE.pte", "--json"]),
         (["verify"], ["BUNDLE", "--images DIR", "on these photos", "--json", "--diagnose", "the layer that broke"]),

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from pocketiqa.errors import BundleError, PhotoError, PocketiqaError, RuntimeUnavailable
 from pocketiqa.exit_status import run_command
+from pocketiqa.files import atomic_file
 
 
 class TrainingStopped(Exception):
@@ -113,3 +117,71 @@ def test_a_delta_on_a_terminal_without_it_is_escaped() -> None:
         command("print('|\\u0394|')"), capture_output=True, timeout=60, env={**os.environ, "PYTHONIOENCODING": "ascii"}
     )
     assert done.returncode == 0 and done.stdout.strip() == b"|\\u0394|"
+
+
+def in_shell(body: str, redirections: str) -> subprocess.CompletedProcess:
+    line = f"exec {shlex.join(command(body))} {redirections}"
+    return subprocess.run(["sh", "-c", line], capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="closed by a shell")
+@pytest.mark.parametrize(
+    ("body", "redirections", "status", "output", "errors"),
+    [
+        ("print('x')", ">&-", 1, "", "prog: standard output is closed; open it, or write into a file\n"),
+        ("return 0", ">&-", 0, "", ""),
+        ("print('x')", "2>&-", 0, "x\n", ""),
+        ("raise ValueError('mend it')", "2>&-", 2, "", ""),
+        ("raise ValueError('mend it')", "2>/dev/full", 2, "", ""),
+        ("print('x'); return 1", "<&-", 1, "x\n", ""),
+        ("raise ValueError('mend it')", "<&- >&-", 2, "", "prog: mend it\n"),
+        ("return 1", "<&- >&- 2>&-", 1, "", ""),
+    ],
+)
+def test_a_closed_or_full_stream_is_no_fault_until_it_is_needed(
+    body: str, redirections: str, status: int, output: str, errors: str
+) -> None:
+    done = in_shell(body, redirections)
+    assert (done.returncode, done.stdout, done.stderr) == (status, output, errors)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="closed by a shell")
+def test_a_file_that_is_opened_never_takes_the_place_of_a_closed_stream(tmp_path: Path) -> None:
+    body = f"import os; f = open({str(tmp_path / 'file')!r}, 'w'); f.write('ours'); os.write(1, b'a library\\n')"
+    done = in_shell(body, "<&- >&- 2>&-")
+    assert done.returncode == 0 and (tmp_path / "file").read_text() == "ours"
+
+
+@pytest.mark.parametrize("name", ["stdout", "stderr"])
+def test_a_stream_may_be_none(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(f"sys.{name}", None)
+    assert run_command("prog", lambda: print("x")) == (1 if name == "stdout" else 0)
+
+
+@pytest.mark.parametrize(("number", "name"), [(signal.SIGTERM, "SIGTERM"), (signal.SIGHUP, "SIGHUP")])
+def test_a_request_to_end_cleans_up_and_is_told_by_the_status(
+    number: int, name: str, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    before = signal.getsignal(number)
+
+    def run() -> None:
+        with atomic_file(tmp_path / "half") as file:
+            file.write("half")
+            os.kill(os.getpid(), number)
+            pytest.fail("it went on")
+
+    assert run_command("prog", run) == 128 + number
+    assert capsys.readouterr().err == f"prog: ended by {name}\n"
+    assert list(tmp_path.iterdir()) == [] and signal.getsignal(number) == before
+
+
+def test_a_signal_that_somebody_handles_or_ignores_stays_theirs() -> None:
+    seen = []
+    before = [signal.signal(signal.SIGTERM, lambda *_: seen.append(1)), signal.signal(signal.SIGHUP, signal.SIG_IGN)]
+    try:
+        both = lambda: [os.kill(os.getpid(), number) for number in (signal.SIGTERM, signal.SIGHUP)] and None  # noqa: E731
+        assert run_command("prog", both) == 0
+        assert seen == [1]
+    finally:
+        signal.signal(signal.SIGTERM, before[0])
+        signal.signal(signal.SIGHUP, before[1])

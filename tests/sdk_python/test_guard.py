@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -51,11 +52,48 @@ def running(body: str) -> tuple[subprocess.Popen, int]:
     return process, int(process.stdout.readline())
 
 
-def test_a_request_to_end_reaches_the_child() -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_request_to_end_reaches_the_child(number: int) -> None:
     process, _ = running("time.sleep(60)")
-    process.send_signal(signal.SIGTERM)
+    process.send_signal(number)
     process.communicate(timeout=10)
-    assert process.returncode == 128 + signal.SIGTERM
+    assert process.returncode == 128 + number
+
+
+HANDLED = (
+    "from pocketiqa.exit_status import run_command; "
+    "return run_command('prog', lambda: (print('up', flush=True), time.sleep(60)))"
+)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+@pytest.mark.parametrize("to_both", [False, True])
+def test_a_command_that_handles_a_signal_gets_it_once(number: int, to_both: bool) -> None:
+    body = f"signal.signal(signal.SIGINT, signal.default_int_handler); {HANDLED}"
+    process = subprocess.Popen(
+        [sys.executable, "-c", SCRIPT.format(body=body)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    process.stdout.readline()
+    (os.killpg if to_both else os.kill)(process.pid, number)
+    _, errors = process.communicate(timeout=10)
+    told = {signal.SIGINT: "interrupted"}.get(number, f"ended by {signal.Signals(number).name}")
+    assert (process.returncode, errors) == (128 + number, f"prog: {told}\n")
+
+
+def test_ctrl_c_on_a_terminal_reaches_the_child_once() -> None:
+    pty = pytest.importorskip("pty")
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execv(sys.executable, [sys.executable, "-c", SCRIPT.format(body=HANDLED)])
+    shown = b""
+    while b"up" not in shown:
+        shown += os.read(terminal, 1000)
+    os.write(terminal, b"\x03")
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    shown = os.read(terminal, 1000)
+    os.close(terminal)
+    assert status == 130 and shown.replace(b"^C", b"").split() == [b"prog:", b"interrupted"]
 
 
 def test_no_child_outlives_a_killed_parent() -> None:
