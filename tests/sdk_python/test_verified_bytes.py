@@ -120,8 +120,9 @@ def test_a_file_that_is_swapped_before_it_is_read_is_refused(tiny_bundle: Path, 
 
 WRITES = {"write_text", "write_bytes", "mkstemp", "mkdtemp", "NamedTemporaryFile"}
 WRITES |= {"replace", "rename", "save", "tofile"}
-# unpack fills a folder that atomic_directory gave it.
+# unpack fills a folder that atomic_directory gave it; a journal's rows are there to outlive a run that is cut short.
 ALLOWED = {("files.py", "mkstemp"), ("files.py", "mkdtemp"), ("files.py", "os.replace"), ("packing.py", "write_bytes")}
+ALLOWED |= {("journal.py", "open for writing")}
 
 
 def writing_calls(tree: ast.AST) -> Iterator[str]:
