@@ -16,6 +16,7 @@ from pocketiqa.exit_status import run_command
 COMMANDS = {
     "latency": "measure a bundle on a device, after checking that it scores right there",
     "end-to-end": "time decode, preprocess, inference and read-out of one photo on this machine",
+    "throughput": "photos a second by size, format and workers, and the share of what the slowest stage allows",
     "operators": "show where a program's time goes, by kind of operator",
     "accuracy": "agreement of a bundle's scores with mean opinion scores",
     "consistency": "does the score fall as a photo gets worse, and stay for a mirrored or cropped one?",

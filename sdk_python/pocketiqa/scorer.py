@@ -10,6 +10,7 @@ A result says which runtime scored, because two runtimes need not agree in the l
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from pocketiqa.bundle import Bundle
 from pocketiqa.errors import PhotoError, RuntimeUnavailable, one_line
 from pocketiqa.loading import load_variant, variant_for
 from pocketiqa.photo import Photo
+from pocketiqa.pixel_memory import pixel_memory_kept
 from pocketiqa.preprocess import PhotoLimits, preprocess
 
 
@@ -150,11 +152,13 @@ class Scorer:
         return self._batch(photos, workers)
 
     def _batch(self, photos: Iterable[Photo], workers: int) -> Iterator[Result]:
-        for photo, prepared in done_ahead(self._prepare, photos, workers, at_once=_may_change):
-            try:
-                yield self._run(photo, prepared())
-            except (PhotoError, RuntimeUnavailable) as error:
-                yield Result(_path_of(photo), None, {}, None, self.runtime_name, one_line(error))
+        ahead = done_ahead(self._prepare, photos, workers, at_once=_may_change)
+        with pixel_memory_kept(workers), contextlib.closing(ahead):
+            for photo, prepared in ahead:
+                try:
+                    yield self._run(photo, prepared())
+                except (PhotoError, RuntimeUnavailable) as error:
+                    yield Result(_path_of(photo), None, {}, None, self.runtime_name, one_line(error))
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name != "program"}

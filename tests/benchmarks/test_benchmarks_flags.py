@@ -53,6 +53,14 @@ CASES = {
         "photo": ([], ["--photo", "{album}/one.jpg"]),
         "runs": ([], ["--runs", "3"]),
     },
+    "throughput": {
+        "bundle": ([], ["--bundle", "{other}"]),
+        "variant": ([], ["--variant", "fp32"]),
+        "photo": ([], ["--photo", "{album}/one.jpg"]),
+        "workers": ([], ["--workers", "1", "7"]),
+        "photos": ([], ["--photos", "3"]),
+        "rounds": ([], ["--rounds", "7"]),
+    },
     "operators": {
         "bundle": ([], ["--bundle", "{other}"]),
         "variant": ([], ["--variant", "fp32"]),
@@ -97,6 +105,7 @@ CASES = {
 STAND_INS: dict[str, dict[str, object]] = {
     "latency": {"open_device": nullcontext(), "make_engine": None, "measure": example()},
     "end-to-end": {"twelve_megapixels": None, "measure": "times"},
+    "throughput": {"make_photo": None, "measure": [], "table": "rates"},
     "operators": {"operator_kinds": [OperatorKind("Convolution", 1, 1.0)]},
     "accuracy": {"measure_accuracy": [Agreement("pooled", 2, 0.5, (0.4, 0.6), 0.5, 0.5, 0.5, 0.1)]},
     "consistency": {"measure_consistency": "figures"},
