@@ -9,7 +9,10 @@ from typing import Any, NoReturn
 
 from pocketiqa.errors import BundleError
 
-_KIND = {str: "a string", int: "an integer", dict: "an object", list: "a list", bool: "true or false"}
+NUMBER = (int, float)
+_KIND = {
+    str: "a string", int: "an integer", NUMBER: "a number", dict: "an object", list: "a list", bool: "true or false",
+}  # fmt: skip
 
 
 def parse_object(encoded: bytes, where: str) -> dict[str, Any]:
@@ -23,7 +26,9 @@ def parse_object(encoded: bytes, where: str) -> dict[str, Any]:
     return values
 
 
-def get_field(values: Any, name: str, kind: type, where: str = "manifest.json", default: Any = None) -> Any:
+def get_field(
+    values: Any, name: str, kind: type | tuple[type, ...], where: str = "manifest.json", default: Any = None
+) -> Any:
     """``values[name]``, an instance of ``kind``, or ``default`` where it is missing and a default is given; else raises
     BundleError."""
     if not isinstance(values, dict):
@@ -33,7 +38,7 @@ def get_field(values: Any, name: str, kind: type, where: str = "manifest.json", 
     if name not in values:
         raise BundleError(f"{where} lacks {name!r}")
     value = values[name]
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+    if not isinstance(value, kind) or (kind in (int, NUMBER) and isinstance(value, bool)):
         raise BundleError(f"{where} has {name!r} of type {type(value).__name__}; it must be {_KIND[kind]}")
     return value
 

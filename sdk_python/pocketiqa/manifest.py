@@ -66,6 +66,7 @@ class Manifest:
         variants: artifacts by name: ``int8``, ``fp32``, ``coreml_fp16``, ``coreml_w8a8``.
         golden: expected quality vectors (score, then attributes) of golden photos, by path and variant.
         promise: what ``int8`` keeps of ``fp32``.
+        gate: the file of the bundle's default gate; '' where it has none.
         exporter, minimum_runtime, training, licence, calibration, parity, notes, git_commit: provenance, as
             written by the exporter.
     """
@@ -78,6 +79,7 @@ class Manifest:
     variants: dict[str, Variant]
     golden: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     promise: Promise = ANY_NETWORK
+    gate: str = ""
     git_commit: str = ""
     exporter: dict[str, Any] = field(default_factory=dict)
     minimum_runtime: str = ""
@@ -125,13 +127,14 @@ class Manifest:
             file.write(text + "\n")
 
     def subset(self, variants: set[str]) -> Manifest:
-        """The manifest of a smaller bundle: these variants' files, and the golden photos with all scores."""
+        """The manifest of a smaller bundle: these variants' files, the gate, and the golden photos with all scores."""
         kept = {name: variant for name, variant in self.variants.items() if name in variants}
         roots = [variant.path for variant in kept.values()]
+        whole = {self.gate, *self.golden}
         files = {
             path: entry
             for path, entry in self.files.items()
-            if path in self.golden or any(path == root or path.startswith(f"{root}/") for root in roots)
+            if path in whole or any(path == root or path.startswith(f"{root}/") for root in roots)
         }
         return Manifest(**{**vars(self), "variants": kept, "files": files})
 
@@ -170,8 +173,11 @@ class Manifest:
             },
             golden=get_field(values, "golden", dict, default={}),
             promise=Promise.from_dict(values["promise"]) if "promise" in values else ANY_NETWORK,
+            gate=get_field(values, "gate", str, default=""),
             **{key: get_field(values, key, type(value), default=value) for key, value in defaults.items()},
         )
+        if manifest.gate and manifest.gate not in manifest.files:
+            raise BundleError(f"gate names {manifest.gate!r:.100}, which is not among files; list it there")
         _check_golden(manifest)
         return manifest
 
