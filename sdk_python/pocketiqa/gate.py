@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -131,7 +132,10 @@ class Gate:
         """
         if result.error is not None:
             raise PocketiqaError(f"{result.path or 'the photo'}: {result.error}")
-        values = {SCORE: result.score, **result.attributes}
+        return self.decide_values({SCORE: result.score, **result.attributes})
+
+    def decide_values(self, values: Mapping[str, float]) -> Decision:
+        """As ``decide``, by the score and the attributes alone."""
         self.check_measures(tuple(values))
         refusals = _under(self.thresholds, values, is_hint=False)
         if not refusals:
@@ -197,7 +201,7 @@ def words_for(measure: str) -> str:
     return WORDS.get(measure, f"{measure} too low")
 
 
-def _under(thresholds: tuple[Threshold, ...], values: dict[str, float], is_hint: bool) -> list[Reason]:
+def _under(thresholds: tuple[Threshold, ...], values: Mapping[str, float], is_hint: bool) -> list[Reason]:
     pairs = [(threshold, values[threshold.measure]) for threshold in thresholds]
     return [Reason(threshold, value, is_hint) for threshold, value in pairs if value < threshold.least]
 

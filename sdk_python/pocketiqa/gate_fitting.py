@@ -6,9 +6,10 @@ is drawn without the calibration photos. Along it the hypothesis "this gate refu
 tested on the good calibration photos, with the exact binomial tail as its p-value. The last gate before the first test
 that fails is taken. The risk that it refuses more than α is at most 1 − confidence, whatever the path was.
 
-A third of the photos draws the path, each step of which raises the one threshold that refuses most bad photos for each
-good one (as Friedman and Fisher's "Bump hunting in high-dimensional data", 1999, peels a box). Where too few photos are
-left to test with, the path is the score's thresholds from 0 to 1, and every photo tests.
+A third of the photos draws the path. It begins with every attribute's threshold at half the least value that their good
+ones have: what no good photo comes near is refused at no cost. Each further step raises the one threshold that refuses
+most bad photos for each good one (as Friedman and Fisher's "Bump hunting in high-dimensional data", 1999, peels a box).
+Where too few photos are left to test with, the path is the score's thresholds from 0 to 1, and every photo tests.
 
 The guarantee is about photos drawn as the good calibration photos were. Shots of one burst count as one photo.
 """
@@ -16,7 +17,6 @@ The guarantee is about photos drawn as the good calibration photos were. Shots o
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -26,7 +26,6 @@ from pocketiqa.binomial import at_most, fewest_photos, least_bound, upper_bound
 from pocketiqa.bundle import Bundle
 from pocketiqa.errors import PocketiqaError
 from pocketiqa.gate import SCORE, STEPS, Fit, Gate, Threshold, words_for
-from pocketiqa.scorer import Result
 
 METHOD = "learn then test: fixed-sequence testing of nested gates, exact binomial p-values"
 PATH_SHARE = 3  # one photo in so many draws the path
@@ -54,14 +53,14 @@ class Thresholds:
 
 
 def fit_gate(
-    results: Sequence[Result], is_good: Sequence[bool], bundle: Bundle, variant: str, data: str,
+    values: np.ndarray, is_good: np.ndarray, bundle: Bundle, variant: str, data: str,
     max_false_refusal: float, confidence: float,
 ) -> Gate:  # fmt: skip
-    """A gate for the results of photos that people accept or refuse.
+    """A gate for photos like these.
 
     Args:
-        results: of photos that were scored by the bundle's ``variant``.
-        is_good: which of them people accept.
+        values: float64 n×(1 + attributes): score and attributes of n photos, by the bundle's ``variant``.
+        is_good: bool n, which of them people accept.
         data: what the photos are, in words.
         max_false_refusal, confidence: at most this share of good photos is refused, with this confidence.
 
@@ -69,9 +68,8 @@ def fit_gate(
         PocketiqaError: as ``fit_thresholds``.
     """
     measures = (SCORE, *bundle.manifest.attribute_names)
-    values = np.array([[result.score, *result.attributes.values()] for result in results]).reshape(-1, len(measures))
-    found = fit_thresholds(values, np.array(is_good, dtype=bool), max_false_refusal, confidence)
-    usual = np.floor(np.quantile(values[np.array(is_good)], HINT_SHARE, axis=0) * STEPS) / STEPS
+    found = fit_thresholds(values, is_good, max_false_refusal, confidence)
+    usual = np.floor(np.quantile(values[is_good], HINT_SHARE, axis=0) * STEPS) / STEPS
     fit = Fit(
         max_false_refusal=max_false_refusal,
         confidence=confidence,
@@ -109,7 +107,20 @@ def fit_thresholds(
         PocketiqaError: too few good photos for such a promise, no bad one, or no gate that keeps it and refuses
             anything.
     """
-    good, bad = int(is_good.sum()), int((~is_good).sum())
+    check_enough(int(is_good.sum()), int((~is_good).sum()), max_false_refusal, confidence)
+    levels = np.floor(values * STEPS).astype(np.int64)  # value < t / STEPS exactly where the level is under t
+    draws_path = _drawn(is_good, seed)
+    left, needed = int((is_good & ~draws_path).sum()), fewest_photos(max_false_refusal, confidence)
+    if left < needed or not (draws_path & ~is_good).any():
+        path, tests = _score_path(values.shape[1]), np.ones(len(values), dtype=bool)
+    else:
+        path = _peeled_path(levels[draws_path], is_good[draws_path], max_false_refusal)
+        tests = ~draws_path
+    return _tested(path, levels[tests], is_good[tests], max_false_refusal, confidence)
+
+
+def check_enough(good: int, bad: int, max_false_refusal: float, confidence: float) -> None:
+    """Raises PocketiqaError where so many good and bad photos cannot bear the promise; it says which they can."""
     needed = fewest_photos(max_false_refusal, confidence)
     if good < needed:
         bearable = f"no bound below {_percent(least_bound(good, confidence))}" if good else "no bound"
@@ -119,14 +130,6 @@ def fit_thresholds(
         )
     if not bad:
         raise PocketiqaError("no refused photos: nothing says what the gate should catch; give some")
-    levels = np.floor(values * STEPS).astype(np.int64)  # value < t / STEPS exactly where the level is under t
-    draws_path = _drawn(is_good, seed)
-    if int((is_good & ~draws_path).sum()) < needed:
-        path, tests = _score_path(values.shape[1]), np.ones(len(values), dtype=bool)
-    else:
-        path = _peeled_path(levels[draws_path], is_good[draws_path], max_false_refusal)
-        tests = ~draws_path
-    return _tested(path, levels[tests], is_good[tests], max_false_refusal, confidence)
 
 
 def _tested(path: np.ndarray, levels: np.ndarray, is_good: np.ndarray, alpha: float, confidence: float) -> Thresholds:
@@ -166,9 +169,12 @@ def _score_path(measures: int) -> np.ndarray:
 
 
 def _peeled_path(levels: np.ndarray, is_good: np.ndarray, alpha: float) -> np.ndarray:
-    """Gates, int steps×m, from one that refuses nothing, each a thousandth stricter than the one before it."""
-    path = [np.zeros(levels.shape[1], dtype=np.int64)]
+    """Gates, int steps×m, from one that refuses nothing, each little stricter than the one before it."""
     good, bad = levels[is_good], levels[~is_good]
+    far_off = good.min(axis=0) // 2
+    far_off[0] = 0
+    path = [far_off * step // STEPS for step in range(0, STEPS + 1, 20)]
+    bad = bad[(bad >= far_off).all(axis=1)]
     fewest = len(good) - math.ceil(_WIDEST * alpha * len(good))
     while len(good) > fewest and (raised := _best_raise(good, bad)) is not None:
         measure, highest = raised

@@ -24,6 +24,11 @@ def add_photo_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--recursive", action="store_true", help="descend into folders")
     parser.add_argument("--files-from", metavar="LIST", help="a file of paths, one a line; - is standard input")
     parser.add_argument("-0", dest="nul", action="store_true", help="paths in LIST and on stdin end with NUL")
+    add_scorer_arguments(parser)
+
+
+def add_scorer_arguments(parser: argparse.ArgumentParser) -> None:
+    """With what photos are scored, for ``scorer_of``."""
     parser.add_argument(
         "--bundle",
         metavar="BUNDLE",

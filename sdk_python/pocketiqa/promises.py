@@ -113,6 +113,9 @@ OTHER_PHOTOS = 2.0
 # order of summation only. In int8 a last digit may carry an activation over a rounding border.
 GOLDEN = {"int8": 0.01, "fp32": 1e-4}
 
+# The share of photos whose decision at a gate may differ between int8 and float: what an app sees of quantization.
+DECISION_FLIPS = 0.005
+
 # One float graph in two forms: the same numbers in another order of summation, so float32's last digits.
 SAME_GRAPH = 1e-4
 # One int8 graph in two implementations: a value on a rounding border falls to the other side. Measured in the graph's

@@ -1,7 +1,8 @@
 """Is a bundle what it says? Its hashes, its golden scores, and its quantized program against the float one.
 
 Hashes must be exact. Every output on the golden photos must be within ``pocketiqa.promises.GOLDEN`` of what the
-exporter measured. int8 must keep what the bundle's manifest promises of fp32, on the golden photos or on others.
+exporter measured. int8 must keep what the bundle's manifest promises of fp32, on the golden photos or on others, and a
+gate must decide alike by both.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from typing import Any
 import numpy as np
 
 from pocketiqa.bundle import Bundle
+from pocketiqa.decision_flips import DecisionFlips, decision_flips
 from pocketiqa.errors import BundleError, PocketiqaError, one_line
+from pocketiqa.gate import SCORE, Gate
 from pocketiqa.parity import ParityReport, compare
 from pocketiqa.promises import GOLDEN, Promise
 from pocketiqa.scorer import Scorer
@@ -32,6 +35,7 @@ class Verification:
         parity: int8 against fp32 on the photos of ``source``; None when it could not be measured.
         promise: what int8 was held to in that comparison.
         attributes: mean |int8 − fp32| of each attribute on the same photos.
+        decisions: how many of the same photos the gate decides otherwise; None where there is no gate.
         source: which photos, and where their float scores come from, in words.
         failed: photos that could not be scored, with the reason; they are left out.
         broken: one line for everything that is not as it should be; empty for a sound bundle.
@@ -43,13 +47,15 @@ class Verification:
     parity: ParityReport | None = None
     promise: Promise | None = None
     attributes: dict[str, float] = field(default_factory=dict)
+    decisions: DecisionFlips | None = None
     source: str = ""
     failed: dict[str, str] = field(default_factory=dict)
     broken: list[str] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready."""
-        nested = {name: found and found.to_dict() for name in ("parity", "promise") for found in [getattr(self, name)]}
+        parts = {name: getattr(self, name) for name in ("parity", "promise", "decisions")}
+        nested = {name: part and part.to_dict() for name, part in parts.items()}
         return {**vars(self), **nested, "ok": not self.broken}
 
     def __str__(self) -> str:
@@ -64,6 +70,8 @@ class Verification:
             if self.attributes:
                 lines.append("mean |Δ| of " + ", ".join(f"{name} {gap:.4f}" for name, gap in self.attributes.items()))
             lines.append(f"promised: {self.promise}")
+        if self.decisions:
+            lines.append(f"at the gate {self.decisions}")
         lines += [f"left out: {name}: {reason}" for name, reason in self.failed.items()]
         lines += [f"BROKEN: {line}" for line in self.broken] or ["sound"]
         return "\n".join(lines)
@@ -74,6 +82,7 @@ def verify_bundle(
     images: list[Path] | None = None,
     promise: Promise | None = None,
     progress: Callable[[Iterable[Any]], Iterable[Any]] = iter,
+    gate: Gate | None = None,
 ) -> Verification:
     """Check a bundle.
 
@@ -82,12 +91,16 @@ def verify_bundle(
         images: photos to compare int8 with fp32 on; the golden photos otherwise.
         promise: for that comparison; the manifest's otherwise, as :meth:`Promise.on_golden_photos` for those.
         progress: wraps the loops over photos, e.g. ``tqdm``.
+        gate: whose decisions are compared; the bundle's own otherwise, if it has one.
 
     Raises:
         BundleError: no bundle, or ``images`` are given and the bundle has no float program to compare with.
         RuntimeUnavailable: no runtime is installed.
+        PocketiqaError: ``gate`` asks for values that the bundle does not give.
     """
     bundle = Bundle.open(path)
+    if gate is not None:
+        gate.check_measures((SCORE, *bundle.manifest.attribute_names))
     found = Verification(bundle.label, broken=bundle.problems())
     if found.broken:
         return found  # nothing of a changed bundle is run
@@ -121,7 +134,7 @@ def verify_bundle(
         found.source = f"{len(images)} photos"
     if len(measured) == 2:
         made = bundle.manifest.promise
-        _compare(found, bundle, measured, promise or (made.on_golden_photos() if images is None else made))
+        _compare(found, bundle, measured, promise or (made.on_golden_photos() if images is None else made), gate)
     return found
 
 
@@ -171,7 +184,11 @@ def _check_golden(found: Verification, bundle: Bundle, golden: dict[str, dict[st
 
 
 def _compare(
-    found: Verification, bundle: Bundle, measured: dict[str, dict[str, np.ndarray]], promise: Promise
+    found: Verification,
+    bundle: Bundle,
+    measured: dict[str, dict[str, np.ndarray]],
+    promise: Promise,
+    gate: Gate | None,
 ) -> None:
     names = [name for name in measured["int8"] if name in measured["fp32"]]
     if not names:
@@ -185,6 +202,13 @@ def _compare(
     found.broken += [f"int8 against fp32: {line}" for line in found.parity.broken(promise)]
     unique = len(np.unique(fp32[:, 0])) / len(names)
     found.broken += [f"fp32: {line}" for line in promise.broken(len(names), {"unique": unique})]
+    measures = (SCORE, *bundle.manifest.attribute_names)
+    try:
+        if gate := gate or (Gate.of(bundle) if bundle.manifest.gate else None):
+            found.decisions = decision_flips(gate, measures, fp32, int8, names)
+            found.broken += found.decisions.broken()
+    except PocketiqaError as error:
+        found.broken.append(f"the bundle's gate: {one_line(error)}")
 
 
 def _named(images: list[Path]) -> dict[str, Path]:

@@ -11,9 +11,12 @@ import pytest
 from PIL import Image
 from pocketiqa.cli import main
 from pocketiqa.commands import COMMANDS
+from pocketiqa.gate import Gate, Threshold
 from pocketiqa.journal import Journal
 from pocketiqa.preprocess import preprocess
 from pocketiqa.scorer import Scorer
+
+FIT = ["--labels", "{labels}", "--max-false-refusal", "0.9", "--bundle", "{bundle}"]
 
 # command and flag → the call without it, and the flag with its value
 CASES = {
@@ -26,8 +29,39 @@ CASES = {
     ("score", "-0"): (["score", "--files-from", "{list}", "--bundle", "{bundle}"], ["-0"]),
     ("score", "--workers"): (["score", "{photo}", "--bundle", "{bundle}"], ["--workers", "3"]),
     ("score", "--resume"): (["score", "{photo}", "--bundle", "{bundle}", "-o", "{out}/stopped"], ["--resume"]),
+    **{
+        ("gate", flag): (["gate", *call, "--gate", "{gate}"], given)
+        for flag, call, given in [
+            ("--bundle", ["{photo}"], ["--bundle", "{bundle}"]),
+            ("--variant", ["{photo}", "--bundle", "{bundle}"], ["--variant", "fp32"]),
+            ("--format", ["{photo}", "--bundle", "{bundle}"], ["--format", "csv"]),
+            ("-o", ["{photo}", "--bundle", "{bundle}"], ["-o", "{out}/decisions"]),
+            ("--recursive", ["{album}", "--bundle", "{bundle}"], ["--recursive"]),
+            ("--files-from", ["{photo}", "--bundle", "{bundle}"], ["--files-from", "{list}"]),
+            ("-0", ["--files-from", "{list}", "--bundle", "{bundle}"], ["-0"]),
+            ("--workers", ["{photo}", "--bundle", "{bundle}"], ["--workers", "0"]),
+            ("--resume", ["{photo}", "--bundle", "{bundle}", "-o", "{out}/stopped"], ["--resume"]),
+        ]
+    },
+    ("gate", "--gate"): (["gate", "{photo}", "--bundle", "{bundle}"], ["--gate", "{gate}"]),
+    **{
+        ("fit_gate", flag): (["fit-gate", *call], given)
+        for flag, call, given in [
+            ("--accepted", ["--refused", "{other}", "-o", "{out}/g"], ["--accepted", "{photo}"]),
+            ("--refused", ["--accepted", "{photo}", "-o", "{out}/g"], ["--refused", "{other}"]),
+            ("--labels", ["-o", "{out}/g"], ["--labels", "{labels}"]),
+            ("--max-false-refusal", ["--labels", "{labels}", "-o", "{out}/g"], ["--max-false-refusal", "0.3"]),
+            ("--confidence", ["--labels", "{labels}", "-o", "{out}/g"], ["--confidence", "0.5"]),
+            ("-o", [*FIT, "-o", "{out}/one"], ["-o", "{out}/other"]),
+            ("--resume", [*FIT, "-o", "{out}/stopped"], ["--resume"]),
+            ("--bundle", [*FIT, "-o", "{out}/g"], ["--bundle", "{out}/nowhere"]),
+            ("--variant", [*FIT, "-o", "{out}/g"], ["--variant", "fp32"]),
+            ("--workers", [*FIT, "-o", "{out}/stopped"], ["--workers", "0"]),
+        ]
+    },
     ("inspect", "--json"): (["inspect", "{bundle}"], ["--json"]),
     ("verify", "--images"): (["verify", "{bundle}"], ["--images", "{album}"]),
+    ("verify", "--gate"): (["verify", "{bundle}"], ["--gate", "{gate}"]),
     ("verify", "--json"): (["verify", "{bundle}"], ["--json"]),
     ("verify", "--diagnose"): (["verify", "{bundle}"], ["--diagnose"]),
     ("check_input", "--photo"): (["check-input", "{bundle}", "{tensor}"], ["--photo", "{other}"]),
@@ -42,6 +76,18 @@ def flags_of_all_commands() -> list[tuple[str, str]]:
         name = command.__name__.rpartition(".")[2]
         flags += [(name, action.option_strings[0]) for action in parser._actions if action.option_strings]
     return flags
+
+
+def write_labels(table: Path, bundle: Path, photos: dict[str, np.ndarray]) -> Path:
+    """Labels by which the photo with the lowest score is refused and the better half accepted."""
+    scores = dict(zip(photos, [result.score for result in Scorer(bundle).batch(photos.values())]))
+    ordered = sorted(scores, key=scores.get)
+    lines = ["path,label", f"{ordered[0]}.png,refused"]
+    lines += [f"{name}.png,accepted" for name in ordered[(len(ordered) + 1) // 2 :]]
+    for name, photo in photos.items():
+        Image.fromarray(photo).save(table.with_name(f"{name}.png"))
+    table.write_text("\n".join(lines))
+    return table
 
 
 @pytest.mark.parametrize(("command", "flag"), flags_of_all_commands())
@@ -61,8 +107,14 @@ def test_a_flag_changes_something(
     with Journal(out / "stopped", {"of": "another run"}) as journal:
         journal.append("photo.jpg", {})
 
+    Gate((Threshold("score", 0.5, "poor"),)).write(tmp_path / "gate.json")
+    places |= {"gate": tmp_path / "gate.json", "labels": write_labels(tmp_path / "labels.csv", tiny_bundle, photos)}
+
     def ending(call: list[str]) -> tuple[int, str, str, list[str]]:
-        status = main([part.format(**places) for part in call])
+        try:
+            status = main([part.format(**places) for part in call])
+        except SystemExit as misuse:
+            status = misuse.code
         return status, *capsys.readouterr(), sorted(path.name for path in out.iterdir())
 
     without, given = CASES[command, flag]
