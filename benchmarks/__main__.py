@@ -19,6 +19,7 @@ COMMANDS = {
     "throughput": "photos a second by size, format and workers, and the share of what the slowest stage allows",
     "operators": "show where a program's time goes, by kind of operator",
     "accuracy": "agreement of a bundle's scores with mean opinion scores",
+    "gate": "does a gate keep its promise, and what does it catch beside single thresholds?",
     "consistency": "does the score fall as a photo gets worse, and stay for a mirrored or cropped one?",
     "peers": "measure other runtimes and other networks in turns with a bundle",
     "compare": "is the second perf.json slower than the first?",

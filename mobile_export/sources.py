@@ -65,6 +65,13 @@ class Sources:
         return _record(self.weights)
 
     @property
+    def gate(self) -> Path | None:
+        """The default gate beside the int8 state, ``NAME.gate.json`` of ``pocketiqa fit-gate``; None where there is
+        none."""
+        path = None if self.int8 is None else self.int8.with_suffix(".gate.json")
+        return path if path and path.is_file() else None
+
+    @property
     def quantization(self) -> dict[str, Any]:
         """The record beside the int8 state; empty where there is none."""
         return {} if self.int8 is None else _record(self.int8)

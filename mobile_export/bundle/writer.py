@@ -12,18 +12,22 @@ import numpy as np
 from pocketiqa.bundle import Bundle, Manifest, Variant, entries_of
 from pocketiqa.check_input import INPUTS
 from pocketiqa.errors import BundleError
+from pocketiqa.gate import SCORE, Gate
 from pocketiqa.manifest import FileEntry
 from pocketiqa.preprocess import preprocess
 
 from distill.contract import QualityNetwork
-from mobile_export.artifacts import Artifact
+from mobile_export.artifacts import ARTIFACTS, Artifact
 from mobile_export.bundle.golden import WALL
 from mobile_export.bundle.model_card import model_card
+from mobile_export.graphs import FLOAT
 from mobile_export.integration import refusal, write_integration
 from mobile_export.lower.request import Delegation
 from mobile_export.sources import VERSION, Sources
+from mobile_export.verify.decisions import check_decisions
 from mobile_export.verify.ladder import ParityCheck, ParityLadder
 
+GATE = "gate.json"
 MINIMUM_RUNTIME = "executorch 1.3; for .onnx: onnxruntime 1.17 (opset 20)"
 _EXPORTERS = ("torch", "torchao", "executorch", "coremltools", "onnx", "onnxscript", "timm")
 
@@ -43,6 +47,7 @@ class BundleWriter:
         self.files: dict[str, FileEntry] = {}
         self.variants: dict[str, Variant] = {}
         self.golden: dict[str, dict[str, list[float]]] = {}
+        self.gate = ""
         self.notes = list(notes)
         self.sizes: dict[str, tuple[int, int | None]] = {}
         self._scored: dict[str, str] = {}  # variant → step whose outputs the manifest holds
@@ -117,6 +122,28 @@ class BundleWriter:
         shutil.copyfile(WALL, self.path(f"{INPUTS}{WALL.name}"))
         self.add_file(f"{INPUTS}{WALL.name}")
 
+    def add_gate(self, ladder: ParityLadder) -> None:
+        """Copy the gate's file, if the sources have one, and check that every int8 variant decides as float does; a
+        note says where the gate was fitted to another program.
+
+        Raises:
+            BundleError: it is no gate.
+            PocketiqaError: it asks for values that the network does not give.
+            BrokenParityCheck: too many decisions differ.
+        """
+        if self.sources.gate is None:
+            return
+        gate, measures = Gate.read(self.sources.gate), (SCORE, *self.network.attributes)
+        gate.check_measures(measures)
+        shutil.copyfile(self.sources.gate, self.path(GATE))
+        self.add_file(GATE)
+        self.gate, ladder.about = GATE, "gate"
+        if gate.fit is not None and gate.fit.sha256 not in {entry.sha256 for entry in self.files.values()}:
+            self.notes.append(f"The gate was fitted to another program ({gate.fit.program}); fit it anew.")
+        for name in self.variants:
+            if not ARTIFACTS[name].is_float:
+                check_decisions(ladder, gate, measures, FLOAT, ARTIFACTS[name].step)
+
     def finish(self, checks: Sequence[ParityCheck], report: str | None) -> None:
         """Write the model card, the report if there is one, the files for apps and, last, the manifest; then read all
         files once more.
@@ -139,6 +166,7 @@ class BundleWriter:
             variants=self.variants,
             golden=self.golden,
             promise=sources.promise,
+            gate=self.gate,
             git_commit=_git_commit(),
             exporter={package: _version(package) for package in _EXPORTERS},
             minimum_runtime=MINIMUM_RUNTIME,

@@ -9,12 +9,15 @@ Packages are interpreted with float16 rounding, as phones compute; "in float32" 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from pocketiqa.bundle import Bundle
+from pocketiqa.decision_flips import decision_flips
 from pocketiqa.errors import RuntimeUnavailable
+from pocketiqa.gate import SCORE, Gate
 from pocketiqa.parity import compare
 from pocketiqa.preprocess import preprocess
 from tabulate import tabulate
@@ -67,26 +70,47 @@ def agreement_table(config: Config) -> str:
         raise FileNotFoundError(f"{config.images} holds no photos ({', '.join(sorted(_ENDINGS))})")
     photos = [photos[round(i)] for i in np.linspace(0, len(photos) - 1, min(config.limit, len(photos)))]
     network = load_network(config.network, config.weights)
-    runs, pairs = _runs(config, network.name)
-    scores: dict[str, list[float]] = {name: [] for name in runs}
+    bundle = Bundle.open(config.bundle or default_bundle(network.name))
+    runs, pairs = _runs(config, bundle)
+    outputs: dict[str, list[np.ndarray]] = {name: [] for name in runs}
     for photo in tqdm(photos, unit="photo", disable=None):
         views = preprocess(photo, network.input)
         for name, step in runs.items():
-            scores[name].append(float(np.asarray(step(views)).ravel()[0]))
-    deviation = float(np.std(scores[FLOAT]))
+            outputs[name].append(np.asarray(step(views), dtype=np.float64).ravel())
+    values = {name: np.array(rows) for name, rows in outputs.items()}
+    deviation = float(np.std(values[FLOAT][:, 0]))
     rows = []
     for reference, candidate in pairs:
-        report = compare(scores[reference], scores[candidate])
+        report = compare(values[reference][:, 0], values[candidate][:, 0])
         figures = (f"{report.srcc:.5f}", f"{report.mean_abs:.2e}", f"{report.max_abs:.2e}")
         rows.append((reference, candidate, *figures, f"{report.mean_abs / deviation:.2%}"))
     headers = ("reference", "candidate", "SRCC", "mean |Δ|", "max |Δ|", "mean / deviation")
     title = f"n = {len(photos)} photos; the float scores' standard deviation is {deviation:.4f}"
-    return f"{title}\n{tabulate(rows, headers, disable_numparse=True, colalign=('left', 'left', *['right'] * 4))}"
+    table = tabulate(rows, headers, disable_numparse=True, colalign=("left", "left", *["right"] * 4))
+    return "\n".join([title, table, *_decisions(bundle, network.attributes, values, pairs, list(map(str, photos)))])
 
 
-def _runs(config: Config, name: str) -> tuple[dict[str, Run], list[tuple[str, str]]]:
+def _decisions(
+    bundle: Bundle,
+    attributes: Sequence[str],
+    values: dict[str, np.ndarray],
+    pairs: list[tuple[str, str]],
+    names: list[str],
+) -> list[str]:
+    """Of each int8 against float, how many photos the bundle's gate decides otherwise; none without a gate."""
+    if not bundle.manifest.gate:
+        return []
+    gate, lines = Gate.of(bundle), []
+    int8 = {artifact.step for artifact in ARTIFACTS.values() if not artifact.is_float} | {INT8}
+    for reference, candidate in pairs:
+        if reference == FLOAT and candidate in int8:
+            flips = decision_flips(gate, (SCORE, *attributes), values[reference], values[candidate], names)
+            lines.append(f"{reference} ↔ {candidate}: {flips}")
+    return lines
+
+
+def _runs(config: Config, bundle: Bundle) -> tuple[dict[str, Run], list[tuple[str, str]]]:
     """How each step is run, and which are compared: each artifact with its own graph, then every int8 with float."""
-    bundle = Bundle.open(config.bundle or default_bundle(name))
     there = [artifact for artifact in ARTIFACTS.values() if artifact.open and bundle.has(artifact.name)]
     with_int8 = any(not artifact.is_float for artifact in there)
     sources = Sources.of(config.network, config.weights, config.int8, with_int8)

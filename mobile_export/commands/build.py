@@ -118,8 +118,7 @@ def build(
         FileNotFoundError, ValueError: no network, no weights, or an int8 state that is not its own.
         ContractError: the network is none, or a backend does not take one of its operators.
         DelegationError: a graph was not taken whole by its backend.
-        BrokenParityCheck: int8 does not keep its promise, or an artifact is not what its graph is. ``out`` stays as it
-            was; what was built so far stands in ``broken_folder(out)``.
+        BrokenParityCheck: a check does not hold. ``out`` stays; what was built stands in ``broken_folder(out)``.
     """
     artifacts, notes = chosen(config.skip, OPTIONAL if config.all else config.also)
     with_int8 = any(not artifact.is_float for artifact in artifacts)
@@ -138,6 +137,7 @@ def build(
             for artifact in artifacts:
                 bar.set_description(artifact.name)
                 _build_artifact(artifact, bundle, graphs, scales, ladder, config.torch_free_python)
+            bundle.add_gate(ladder)
         except BrokenParityCheck as broken:
             if not bundle.variants:
                 anew = "; quantize it anew, with more photos, --max-drop or --keep-float"

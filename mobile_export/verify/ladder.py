@@ -28,11 +28,11 @@ class ParityCheck:
 
     Attributes:
         reference, candidate: the two steps.
-        inputs: what was compared: ``photos``, ``noise``, ``weights``, ``layers``, ``pixel levels`` or ``bundled
-            cases``.
+        inputs: what was compared: ``photos``, ``noise``, ``weights``, ``layers``, ``pixel levels``, ``bundled
+            cases`` or ``decisions``.
         n: how many of them.
-        max_abs, mean_abs: over all outputs, and of the score; for weights and layers relative errors. None where
-            nothing was compared.
+        max_abs, mean_abs: over all outputs, and of the score; for weights and layers relative errors, for decisions
+            the share that differs. None where nothing was compared.
         srcc: rank correlation of the score; None where there is none, or fewer than ``LEAST_PHOTOS`` inputs.
         bound: in words.
         holds: whether the candidate keeps it; None where it could not be executed.

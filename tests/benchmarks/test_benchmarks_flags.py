@@ -13,17 +13,21 @@ from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 from pocketiqa.bundle import Bundle
+from pocketiqa.gate import Gate, Threshold
 from test_record import example
 
 from benchmarks.__main__ import COMMANDS, main
 from benchmarks.accuracy import Agreement
+from benchmarks.gate import Refusals
 from benchmarks.operators import OperatorKind
 from benchmarks.peers.record import PeerSamples
 
 OWN = ["--images", "{album}", "--mos", "{album}/scores.csv"]
 PUBLIC = ["--mos-folder", "{album}", "--mos-set", "own", "--split", "train"]
+GATE = [*PUBLIC[:4], "--gate", "{album}/gate.json"]
 # command → parameter → the call without it, and with it
 CASES = {
     "latency": {
@@ -77,6 +81,18 @@ CASES = {
         "variant": (OWN, [*OWN, "--variant", "fp32"]),
         "teacher_scores": (OWN, [*OWN, "--teacher-scores", "{album}/scores.csv"]),
     },
+    "gate": {
+        "mos_folder": (GATE, [*GATE, "--mos-folder", "{other}"]),
+        "mos_set": ([*GATE[:2], *GATE[4:]], GATE),
+        "line": (GATE, [*GATE, "--line", "0.8"]),
+        "bundle": (GATE, [*GATE, "--bundle", "{other}"]),
+        "variant": (GATE, [*GATE, "--variant", "fp32"]),
+        "max_false_refusal": (GATE, [*GATE, "--max-false-refusal", "0.1"]),
+        "confidence": (GATE, [*GATE, "--confidence", "0.9"]),
+        "fit": (GATE, [*GATE, "--fit", "{album}/fitted.json"]),
+        "gate": (GATE, [*GATE, "--gate", "{album}/strict.json"]),
+        "others": (GATE, [*GATE, "--others", "{album}/scores.csv"]),
+    },
     "consistency": {
         "images": (["--images", "a"], ["--images", "b"]),
         "bundle": (["--images", "a"], ["--images", "a", "--bundle", "{other}"]),
@@ -108,10 +124,15 @@ STAND_INS: dict[str, dict[str, object]] = {
     "throughput": {"make_photo": None, "measure": [], "table": "rates"},
     "operators": {"operator_kinds": [OperatorKind("Convolution", 1, 1.0)]},
     "accuracy": {"measure_accuracy": [Agreement("pooled", 2, 0.5, (0.4, 0.6), 0.5, 0.5, 0.5, 0.1)]},
+    "gate": {
+        "values_of": np.zeros((1, 7)), "fit_gate": Gate(()), "refusals_of_gate": Refusals("gate", "", 1, 0, 1, 1),
+        "refusals_of_metric": Refusals("metric", "", 1, 0, 1, 0), "laplacian_variances": np.zeros(1),
+        "read_metric": np.zeros(1),
+    },
     "consistency": {"measure_consistency": "figures"},
     "peers": {"write_material": None, "measure": [PeerSamples("ours, int8 .pte", "this student", samples_ms=[1.0])]},
     "compare": {},
-}
+}  # fmt: skip
 
 
 def function_of(command: str) -> tuple[ModuleType, Callable[..., int]]:
@@ -135,6 +156,8 @@ def places(tmp_path: Path) -> dict[str, Path]:
     for name, photo in zip(("one.jpg", "two.jpg"), default.golden):
         (album / name).write_bytes(default.read(photo))
     (album / "scores.csv").write_text("name,score,split\none.jpg,0.25,train\ntwo.jpg,0.75,test\n")
+    for name, least in (("gate", 0.0), ("strict", 0.5)):
+        Gate((Threshold("score", least, "poor"),)).write(album / f"{name}.json")
     example().write(album / "fast.json")
     example(1.5).write(album / "slow.json")
     return {"other": other, "album": album, "out": tmp_path / "out"}

@@ -1,0 +1,135 @@
+"""Does a gate keep its promise, and what does it catch? Photos are good where people's mean opinion reaches a line.
+
+The gate stands beside single thresholds: the network's score, the variance of the Laplacian (how sharp: Pech-Pacheco et
+al., "Diatom autofocusing in brightfield microscopy", 2000) and metrics of a user's own. Each is fitted to the same
+photos with the same promise, and measured on the same others.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from pocketiqa.binomial import interval
+from pocketiqa.gate import STEPS, Gate
+from pocketiqa.gate_fitting import fit_thresholds
+from pocketiqa.preprocess import open_photo
+from pocketiqa.scorer import Scorer
+from scipy.ndimage import laplace
+from tabulate import tabulate
+from tqdm import tqdm
+
+from distill.data.mos_sets import MosSet, MosSetError
+
+
+@dataclass(frozen=True)
+class Refusals:
+    """How many of ``good`` and of ``bad`` photos a gate refuses; ``needs`` says in words what it asks for."""
+
+    name: str
+    needs: str
+    good: int
+    good_refused: int
+    bad: int
+    bad_refused: int
+
+
+def values_of(photos: MosSet, scorer: Scorer) -> np.ndarray:
+    """Score and attributes of n photos, float64 n×(1 + attributes).
+
+    Raises:
+        PhotoError: a photo cannot be scored.
+    """
+    results = map(scorer, _with_bar(photos.paths, "scores"))
+    return np.array([[result.score, *result.attributes.values()] for result in results])
+
+
+def laplacian_variances(photos: MosSet) -> np.ndarray:
+    """Of the luma of n photos in [0, 255], float64 n; higher is sharper."""
+    images = (open_photo(path).convert("L") for path in _with_bar(photos.paths, "Laplacian"))
+    return np.array([laplace(np.asarray(image, dtype=np.float64)).var() for image in images])
+
+
+def read_metric(table: Path, column: str, photos: MosSet) -> np.ndarray:
+    """A metric of n photos, float64 n, higher is better, from a CSV with the columns ``name`` and ``column``.
+
+    Raises:
+        MosSetError: no such table, column or photo.
+    """
+    if not table.is_file():
+        raise MosSetError(f"no table {table}; --others takes a CSV with the column name and a column a metric")
+    with table.open(newline="", encoding="utf-8-sig") as stream:
+        cells = {row["name"]: row[column] for row in csv.DictReader(stream)}
+    if missing := [path.name for path in photos.paths if path.name not in cells]:
+        raise MosSetError(f"{table} has no {column} of {len(missing)} photos, {missing[0]} first")
+    return np.array([float(cells[path.name]) for path in photos.paths])
+
+
+def metrics_in(table: Path) -> list[str]:
+    """The columns of a table of metrics but ``name``."""
+    with table.open(newline="", encoding="utf-8-sig") as stream:
+        return [name for name in csv.DictReader(stream).fieldnames or () if name != "name"]
+
+
+def refusals_of_gate(
+    name: str, gate: Gate, values: np.ndarray, is_good: np.ndarray, measures: tuple[str, ...]
+) -> Refusals:
+    """What a gate refuses of n photos, by their values n×m of the measures."""
+    rows = [dict(zip(measures, map(float, row))) for row in values]
+    refused = np.array([not gate.decide_values(row).accepted for row in rows])
+    needs = ", ".join(f"{threshold.measure} {threshold.least:.3f}" for threshold in gate.thresholds)
+    return _counted(name, needs, refused, is_good)
+
+
+def refusals_of_metric(
+    name: str,
+    fitted: tuple[np.ndarray, np.ndarray],
+    measured: tuple[np.ndarray, np.ndarray],
+    promise: tuple[float, float],
+) -> Refusals:
+    """What a single threshold refuses that was fitted with the same promise.
+
+    Args:
+        name: of the metric.
+        fitted, measured: a metric, higher is better, and whether each photo is good, of the photos to fit to and of
+            those to measure on.
+        promise: the largest share of false refusals, and the confidence.
+
+    Raises:
+        PocketiqaError: no threshold keeps the promise and refuses a bad photo.
+    """
+    metric, is_good = fitted
+    # In place of the metric its rank among these photos: fit_thresholds takes values in [0, 1].
+    ordered = np.sort(metric)
+    ranks = np.searchsorted(ordered, metric) / len(ordered)
+    least = fit_thresholds(ranks[:, None], is_good, *promise).least[0] / STEPS
+    highest = ordered[math.ceil(least * len(ordered)) - 1]  # of those whose rank is under the threshold
+    return _counted(name, f"over {highest:.4g}", measured[0] <= highest, measured[1])
+
+
+def table(rows: Iterable[Refusals]) -> str:
+    """A Markdown table, shares with their 95 % intervals of Clopper and Pearson."""
+    cells = [
+        (row.name, row.needs, _share(row.good_refused, row.good), _share(row.bad_refused, row.bad)) for row in rows
+    ]
+    return tabulate(cells, ("gate", "needs", "good refused", "bad refused"), "pipe", disable_numparse=True)
+
+
+def _counted(name: str, needs: str, refused: np.ndarray, is_good: np.ndarray) -> Refusals:
+    good, bad = refused[is_good], refused[~is_good]
+    return Refusals(name, needs, len(good), int(good.sum()), len(bad), int(bad.sum()))
+
+
+def _share(k: int, n: int) -> str:
+    if not n:
+        return "none there"
+    low, high = interval(k, n)
+    return f"{k} of {n}: {k / n:.2%} ({low:.2%} to {high:.2%})"
+
+
+def _with_bar(paths: list[Path], what: str) -> Iterable[Path]:
+    return tqdm(paths, desc=what, unit="photo", disable=None)

@@ -1,0 +1,95 @@
+"""What a gate refuses of good and bad photos beside single thresholds, and the default gate's command."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageFilter
+from pocketiqa.errors import PocketiqaError
+from pocketiqa.gate import Gate, Threshold
+
+from benchmarks.__main__ import main
+from benchmarks.gate import (
+    Refusals,
+    laplacian_variances,
+    metrics_in,
+    read_metric,
+    refusals_of_gate,
+    refusals_of_metric,
+    table,
+)
+from distill.data.mos_sets import MosSet, MosSetError
+
+GENERATOR = np.random.default_rng(0)
+PROMISE = (0.05, 0.95)
+
+
+def metric_of(good: int, bad: int) -> tuple[np.ndarray, np.ndarray]:
+    """A metric in hundreds that is higher for good photos."""
+    is_good = np.arange(good + bad) < good
+    return 100 * GENERATOR.normal(np.where(is_good, 3.0, 0.0)), is_good
+
+
+def test_a_single_threshold_keeps_the_promise_and_catches_what_it_can() -> None:
+    fitted, measured = metric_of(400, 200), metric_of(4000, 2000)
+    found = refusals_of_metric("m", fitted, measured, PROMISE)
+    assert found.good_refused / found.good <= 0.05 and found.bad_refused / found.bad > 0.8
+    highest = float(found.needs.removeprefix("over "))
+    assert found.bad_refused == pytest.approx((measured[0][~measured[1]] <= highest).sum(), abs=5)
+
+
+def test_a_threshold_depends_on_the_order_of_a_metric_alone() -> None:
+    (metric, is_good), measured = metric_of(400, 200), metric_of(400, 200)
+    one = refusals_of_metric("m", (metric, is_good), measured, PROMISE)
+    other = refusals_of_metric("m", (metric**3, is_good), (measured[0] ** 3, measured[1]), PROMISE)
+    assert one.bad_refused == other.bad_refused and one.good_refused == other.good_refused
+
+
+def test_a_metric_that_knows_nothing_is_refused_in_words() -> None:
+    is_good = np.arange(600) < 400
+    with pytest.raises(PocketiqaError, match="sees too little difference"):
+        refusals_of_metric("m", (np.where(is_good, 0.0, 1.0), is_good), (np.zeros(2), np.ones(2, bool)), PROMISE)
+
+
+def test_a_gates_refusals_are_counted_among_good_and_bad_photos() -> None:
+    gate = Gate((Threshold("score", 0.5, "poor"),))
+    values, is_good = np.array([[0.4], [0.6], [0.4], [0.45]]), np.array([True, True, False, False])
+    row = refusals_of_gate("the gate", gate, values, is_good, ("score",))
+    assert row == Refusals("the gate", "score 0.500", 2, 1, 2, 2)
+    assert "1 of 2: 50.00% (1.26% to 98.74%)" in table([row]) and "2 of 2: 100.00%" in table([row])
+
+
+def test_a_blurred_photo_has_the_smaller_laplacian_variance(tmp_path: Path, photos: dict[str, np.ndarray]) -> None:
+    image = Image.fromarray(photos["coffee"])
+    image.save(tmp_path / "sharp.png")
+    image.filter(ImageFilter.GaussianBlur(3)).save(tmp_path / "blurred.png")
+    paths = [tmp_path / "sharp.png", tmp_path / "blurred.png"]
+    sharp, blurred = laplacian_variances(MosSet("own", paths, np.ones(2), np.array(["", ""])))
+    assert sharp > 10 * blurred
+
+
+def test_other_metrics_come_from_a_table_by_the_photos_names(tmp_path: Path) -> None:
+    (tmp_path / "others.csv").write_text("name,a,b\ny.jpg,1,2\nx.jpg,3,4\n")
+    photos = MosSet("own", [tmp_path / "x.jpg", tmp_path / "y.jpg"], np.ones(2), np.array(["", ""]))
+    assert metrics_in(tmp_path / "others.csv") == ["a", "b"]
+    assert read_metric(tmp_path / "others.csv", "b", photos).tolist() == [4, 2]
+    with pytest.raises(MosSetError, match="has no b of 1 photos, z"):
+        read_metric(tmp_path / "others.csv", "b", MosSet("own", [tmp_path / "z.jpg"], np.ones(1), np.array([""])))
+
+
+def test_too_few_photos_of_a_set_end_the_command_in_one_line(
+    tmp_path: Path, photos: dict[str, np.ndarray], tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+) -> None:  # fmt: skip
+    (tmp_path / "scores.csv").write_text(
+        "name,score\n" + "".join(f"{number}.png,0.{number}\n" for number in range(1, 9))
+    )
+    for number in range(1, 9):
+        Image.fromarray(photos["coffee"]).save(tmp_path / f"{number}.png")
+    call = ["--mos-set", "own", "--mos-folder", str(tmp_path), "--bundle", str(tiny_bundle)]
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "gate", *call, "--fit", str(tmp_path / "gate.json")])
+    assert main() == 2
+    assert "accepted photos" in capsys.readouterr().err and not (tmp_path / "gate.json").exists()
