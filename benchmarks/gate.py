@@ -55,24 +55,33 @@ def laplacian_variances(photos: MosSet) -> np.ndarray:
 
 
 def read_metric(table: Path, column: str, photos: MosSet) -> np.ndarray:
-    """A metric of n photos, float64 n, higher is better, from a CSV with the columns ``name`` and ``column``.
+    """A metric of n photos, float64 n, higher is better, from a CSV with the columns ``name`` and ``column``; NaN where
+    the table does not name the photo.
 
     Raises:
-        MosSetError: no such table, column or photo.
+        MosSetError: no number in the table.
+    """
+    with table.open(newline="", encoding="utf-8-sig") as stream:
+        cells = {row["name"]: row[column] for row in csv.DictReader(stream)}
+    try:
+        return np.array([float(cells.get(path.name, "nan")) for path in photos.paths])
+    except ValueError as error:
+        raise MosSetError(f"{table}, column {column}: {error}; give numbers, higher is better") from None
+
+
+def metrics_in(table: Path) -> list[str]:
+    """The columns of a table of metrics but ``name``.
+
+    Raises:
+        MosSetError: no such table, or no column ``name``.
     """
     if not table.is_file():
         raise MosSetError(f"no table {table}; --others takes a CSV with the column name and a column a metric")
     with table.open(newline="", encoding="utf-8-sig") as stream:
-        cells = {row["name"]: row[column] for row in csv.DictReader(stream)}
-    if missing := [path.name for path in photos.paths if path.name not in cells]:
-        raise MosSetError(f"{table} has no {column} of {len(missing)} photos, {missing[0]} first")
-    return np.array([float(cells[path.name]) for path in photos.paths])
-
-
-def metrics_in(table: Path) -> list[str]:
-    """The columns of a table of metrics but ``name``."""
-    with table.open(newline="", encoding="utf-8-sig") as stream:
-        return [name for name in csv.DictReader(stream).fieldnames or () if name != "name"]
+        columns = list(csv.DictReader(stream).fieldnames or ())
+    if "name" not in columns:
+        raise MosSetError(f"{table} needs a first line with the column name, and a column a metric")
+    return [name for name in columns if name != "name"]
 
 
 def refusals_of_gate(
@@ -96,13 +105,15 @@ def refusals_of_metric(
     Args:
         name: of the metric.
         fitted, measured: a metric, higher is better, and whether each photo is good, of the photos to fit to and of
-            those to measure on.
+            those to measure on; photos whose metric is NaN are left out.
         promise: the largest share of false refusals, and the confidence.
 
     Raises:
         PocketiqaError: no threshold keeps the promise and refuses a bad photo.
     """
-    metric, is_good = fitted
+    (metric, is_good), measured = (
+        (values[np.isfinite(values)], good[np.isfinite(values)]) for values, good in (fitted, measured)
+    )
     # In place of the metric its rank among these photos: fit_thresholds takes values in [0, 1].
     ordered = np.sort(metric)
     ranks = np.searchsorted(ordered, metric) / len(ordered)

@@ -1,15 +1,19 @@
 """The bundle's README: what the network is, what it was trained on, what it scores, what it cannot.
 
-What no record beside the weights says, the card does not claim.
+What no record beside the weights says, the card does not claim. Its first lines, and ``config.json``, are what a hub
+such as Hugging Face reads.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader
+from pocketiqa.gate import Gate
+from pocketiqa.manifest import Manifest
 from pocketiqa.promises import Promise
 
 from distill.contract import QualityNetwork
@@ -24,6 +28,8 @@ def model_card(
     quantization: dict[str, Any],
     checks: Sequence[ParityCheck],
     notes: Sequence[str],
+    runtimes: Sequence[str] = (),
+    gate: Gate | None = None,
 ) -> str:
     """The model card as Markdown.
 
@@ -33,6 +39,8 @@ def model_card(
         training, quantization: the records beside the float weights and the int8 state; empty where there is none.
         checks: of the parity ladder.
         notes: what was not built or not verified.
+        runtimes: the folders of the bundle's programs.
+        gate: the default gate.
     """
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=False, keep_trailing_newline=True
@@ -50,4 +58,19 @@ def model_card(
         promise=Promise.from_dict(quantization["promise"]) if "promise" in quantization else "not recorded",
         table=table(checks, "github"),
         notes=notes,
+        runtimes=runtimes,
+        gate=str(gate).splitlines() if gate else [],
     )
+
+
+def hub_config(manifest: Manifest) -> str:
+    """``config.json``: what the network is, takes and gives, and where its programs lie."""
+    values = {
+        "model_type": "pocketiqa",
+        "name": manifest.name,
+        "version": manifest.version,
+        "input": manifest.input.to_dict(),
+        "outputs": manifest.outputs,
+        "programs": {name: variant.path for name, variant in manifest.variants.items()},
+    }
+    return json.dumps(values, indent=2) + "\n"

@@ -19,7 +19,7 @@ from pocketiqa.preprocess import preprocess
 from distill.contract import QualityNetwork
 from mobile_export.artifacts import ARTIFACTS, Artifact
 from mobile_export.bundle.golden import WALL
-from mobile_export.bundle.model_card import model_card
+from mobile_export.bundle.model_card import hub_config, model_card
 from mobile_export.graphs import FLOAT
 from mobile_export.integration import refusal, write_integration
 from mobile_export.lower.request import Delegation
@@ -152,7 +152,11 @@ class BundleWriter:
             BundleError: a file is no longer what was hashed and verified.
         """
         sources = self.sources
-        card = model_card(self.network, VERSION, sources.training, sources.quantization, checks, self.notes)
+        card = model_card(
+            self.network, VERSION, sources.training, sources.quantization, checks, self.notes,
+            sorted({variant.backend for variant in self.variants.values()}),
+            Gate.read(self.path(self.gate)) if self.gate else None,
+        )  # fmt: skip
         pages = {"README.md": card} if report is None else {"README.md": card, "report.html": report}
         for name, text in pages.items():
             self.path(name).write_text(text)
@@ -176,6 +180,8 @@ class BundleWriter:
             parity=[check.to_dict() for check in checks],
             notes=self.notes,
         )
+        self.path("config.json").write_text(hub_config(manifest))
+        self.add_file("config.json")
         if not refusal(self.network.input):
             for name in write_integration(manifest, self.root):
                 self.add_file(name)

@@ -76,8 +76,23 @@ def test_other_metrics_come_from_a_table_by_the_photos_names(tmp_path: Path) -> 
     photos = MosSet("own", [tmp_path / "x.jpg", tmp_path / "y.jpg"], np.ones(2), np.array(["", ""]))
     assert metrics_in(tmp_path / "others.csv") == ["a", "b"]
     assert read_metric(tmp_path / "others.csv", "b", photos).tolist() == [4, 2]
-    with pytest.raises(MosSetError, match="has no b of 1 photos, z"):
-        read_metric(tmp_path / "others.csv", "b", MosSet("own", [tmp_path / "z.jpg"], np.ones(1), np.array([""])))
+    more = MosSet("own", [tmp_path / "z.jpg"], np.ones(1), np.array([""]))
+    assert np.isnan(read_metric(tmp_path / "others.csv", "b", more)).all()
+    (tmp_path / "others.csv").write_text("name,a\nx.jpg,much\n")
+    with pytest.raises(MosSetError, match="give numbers"):
+        read_metric(tmp_path / "others.csv", "a", photos)
+    with pytest.raises(MosSetError, match="no table"):
+        metrics_in(tmp_path / "nowhere.csv")
+    (tmp_path / "others.csv").write_text("a,b\n")
+    with pytest.raises(MosSetError, match="the column name"):
+        metrics_in(tmp_path / "others.csv")
+
+
+def test_photos_without_the_metric_are_left_out() -> None:
+    (metric, is_good), measured = metric_of(400, 200), (np.array([np.nan, 500.0]), np.array([True, True]))
+    metric[::2] = np.nan
+    found = refusals_of_metric("m", (metric, is_good), measured, PROMISE)
+    assert (found.good, found.good_refused, found.bad) == (1, 0, 0)
 
 
 def test_too_few_photos_of_a_set_end_the_command_in_one_line(

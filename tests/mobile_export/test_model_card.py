@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import small_student
+from pocketiqa.bundle import Bundle
+from pocketiqa.gate import Gate, Threshold
 
 from distill.networks.student import Student
-from mobile_export.bundle.model_card import model_card
+from mobile_export.bundle.model_card import hub_config, model_card
 
 PLAIN = {
     "trunk": "a trunk, frozen",
@@ -42,5 +46,32 @@ def test_a_network_of_a_users_own_gets_no_claim_about_what_it_was_trained_on() -
     text = model_card(small_student.small_student(), "1", {}, {}, [], [])
     for claim in ("BIQ2021", "lite0", "EfficientNet", "web photographs", "Apache", "degradations"):
         assert claim not in text, claim
-    assert "- **Trained on**: not recorded." in text and text.startswith("# pocketiqa small 1")
+    assert "- **Trained on**: not recorded." in text and "\n---\n# pocketiqa small 1\n" in text
     assert text.rstrip().endswith("Licence of the weights and of this bundle: not recorded.")
+
+
+def test_a_hub_reads_the_licence_and_the_runtimes_from_the_cards_first_lines() -> None:
+    text = model_card(
+        Student(pretrained=False), "0.1.0", PLAIN | {"licence": "Apache-2.0"}, {}, [], [], ["onnx", "xnnpack"]
+    )
+    assert text.splitlines()[:5] == [
+        "---",
+        "license: apache-2.0",
+        "library_name: pocketiqa",
+        "tags: [image-quality-assessment, no-reference, on-device, onnx, xnnpack]",
+        "---",
+    ]
+    assert "license: unknown" in card({}) and "on-device]" in card({})
+
+
+def test_the_card_says_what_the_default_gate_needs() -> None:
+    gate = Gate((Threshold("score", 0.327, "poor quality"),))
+    text = model_card(Student(pretrained=False), "0.1.0", PLAIN, {}, [], [], [], gate)
+    assert "- **Gate** (`gate.json`): score needs 0.327, else poor quality." in text and "**Gate**" not in card(PLAIN)
+
+
+def test_the_hubs_config_is_what_the_manifest_says() -> None:
+    manifest = Bundle.open().manifest
+    config = json.loads(hub_config(manifest))
+    assert config["programs"] == {name: variant.path for name, variant in manifest.variants.items()}
+    assert config["input"] == manifest.input.to_dict() and config["model_type"] == "pocketiqa"
