@@ -21,7 +21,8 @@ import numpy as np
 
 from pocketiqa.ahead import done_ahead
 from pocketiqa.bundle import Bundle
-from pocketiqa.errors import PhotoError, RuntimeUnavailable, one_line
+from pocketiqa.errors import PhotoError, PocketiqaError, RuntimeUnavailable, one_line
+from pocketiqa.explanation import Explanation, explain
 from pocketiqa.loading import load_variant, variant_for
 from pocketiqa.photo import Photo
 from pocketiqa.pixel_memory import pixel_memory_kept
@@ -47,6 +48,18 @@ class Result:
     map: np.ndarray | None
     runtime: str
     error: str | None = None
+
+    def explain(self) -> Explanation:
+        """Which part of the photo gave the score.
+
+        Raises:
+            PocketiqaError: the photo could not be scored, or the network has no map that its score is made of.
+        """
+        if self.error is not None:
+            raise PocketiqaError(f"{self.path or 'the photo'}: {self.error}")
+        if self.map is None:
+            raise PocketiqaError("this network gives no map, so nothing says which part of the photo gave the score")
+        return explain(self.score, self.map)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready, the map as nested lists."""
