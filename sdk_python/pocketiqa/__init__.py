@@ -8,6 +8,7 @@ Importing this package loads neither torch nor an ExecuTorch runtime; a ``Scorer
 
 from pocketiqa.bundle import Bundle, Manifest
 from pocketiqa.errors import BundleError, PhotoError, PocketiqaError, RuntimeUnavailable
+from pocketiqa.gate import Gate
 from pocketiqa.packing import pack, unpack
 from pocketiqa.parity import ParityReport, compare
 from pocketiqa.preprocess import PhotoLimits, PreprocessSpec, open_photo, preprocess, to_rgb
@@ -19,6 +20,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Bundle",
     "BundleError",
+    "Gate",
     "Manifest",
     "ParityReport",
     "PhotoError",
