@@ -1,7 +1,7 @@
 """Which part of a photo gave its score? The score's logit as a sum over the cells of the quality map.
 
     explanation = scorer("photo.jpg").explain()
-    print(explanation)      # logit -0.86 (score 0.297): lower left takes most, -0.021; upper right adds most, +0.018
+    print(explanation)      # logit -0.86 (score 0.297): middle left takes most, -0.007; upper right adds most, +0.009
 
 A network whose map is made of its score, as the shipped student's is, has the logit's mean over the cells as the
 score's logit. So each cell's part is its logit divided by their number, and the parts add up to the score's logit.
