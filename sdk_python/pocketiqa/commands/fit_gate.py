@@ -8,6 +8,7 @@ from typing import IO
 
 import numpy as np
 
+from pocketiqa.errors import PocketiqaError
 from pocketiqa.gate import SCORE
 from pocketiqa.gate_fitting import check_enough, fit_gate
 from pocketiqa.journal import Journal
@@ -68,7 +69,7 @@ def _labelled(options: argparse.Namespace) -> tuple[dict[str, bool], str]:
     """Photos with their labels, and where they come from in words."""
     given = tuple(map(bool, (options.labels, options.accepted, options.refused)))
     if given not in {(True, False, False), (False, True, True)}:
-        options.misuse("give --accepted and --refused, or --labels")
+        raise PocketiqaError("give --accepted and --refused, or --labels")
     if options.labels:
         return read_labels(options.labels), Path(options.labels).name
     folders = ", ".join(Path(path).name for path in (*options.accepted, *options.refused))

@@ -38,15 +38,15 @@ def run(options: argparse.Namespace, stderr: IO[str]) -> int:
         reasons = "; ".join(map(str, decision.reasons))
         return {**row, "decision": "accepted" if decision.accepted else "refused", "reasons": reasons or None}
 
-    path, *values, error = columns_of(attributes)
+    columns = {"path": str, "decision": str, **columns_of(attributes), "reasons": str}
     digest = hashlib.sha256(json.dumps(gate.to_dict()).encode()).hexdigest()
     counts = run_rows(
-        options, photos, scorer, [path, "decision", *values, error, "reasons"], make_row, stderr,
+        options, photos, scorer, columns, make_row, stderr,
         settings=settings_of(scorer, command="gate", gate_sha256=digest), kind=lambda row: row["decision"],
     )  # fmt: skip
     print(
         f"pocketiqa: accepted {counts['accepted']} and refused {counts['refused']} of {len(photos)} photos, "
-        f"{counts['failed']} could not be scored ({used(scorer)})",
+        f"{counts['failed']} could not be scored ({used(scorer)}, {options.workers} workers)",
         file=stderr,
     )
     return 1 if counts["refused"] or counts["failed"] else 0
