@@ -7,7 +7,6 @@ within each source: a pooled figure rewards telling the sources apart.
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,8 +18,12 @@ from scipy.special import expit
 from tabulate import tabulate
 from tqdm import tqdm
 
+from distill.data import enough
+from distill.data.enough import nothing_to_rank, warn
 from distill.data.intervals import srcc_interval
 from distill.data.mos_sets import MosSet, MosSetError
+from distill.data.mos_sets.mos_table import read_mos_table
+from distill.data.mos_sets.photo_names import rows_of
 
 FEWEST = 5  # photos of a group
 
@@ -54,7 +57,7 @@ def logistic_plcc(scores: np.ndarray, mos: np.ndarray) -> float:
 
 
 def agreement(group: str, scores: np.ndarray, mos: np.ndarray, seed: int = 0) -> Agreement:
-    """All figures for one group of n ≥ ``FEWEST`` photos."""
+    """All figures for one group of n ≥ ``FEWEST`` photos with two scores and two opinions or more."""
     return Agreement(
         group=group,
         n=len(mos),
@@ -78,10 +81,14 @@ def measure_accuracy(
     Raises:
         BundleError: no such bundle or variant.
         PhotoError: a photo cannot be scored; a figure over fewer photos than the set's would mislead.
-        MosSetError: fewer than ``FEWEST`` photos.
+        MosSetError: fewer than ``FEWEST`` photos, or all have one opinion.
     """
     if len(mos_set) < FEWEST:
         raise MosSetError(f"{len(mos_set)} scored photos; a correlation over fewer than {FEWEST} says nothing")
+    if reason := nothing_to_rank(mos_set.mos):
+        raise MosSetError(f"no correlation can be measured over {reason}; give photos whose scores differ")
+    if len(mos_set) < enough.FEWEST:
+        warn(f"{len(mos_set)} scored photos; over fewer than {enough.FEWEST} a correlation is mostly chance")
     scorer = Scorer(bundle, variant=variant)
     scores = np.array([scorer(path).score for path in tqdm(mos_set.paths, desc="scores", unit="photo", disable=None)])
     rows = _by_source("", scores, mos_set.mos, mos_set.sources)
@@ -95,35 +102,20 @@ def read_teacher_scores(table: Path, mos_set: MosSet) -> np.ndarray:
     """A teacher's scores of a set's photos, float64 n in [0, 1], in the set's order.
 
     Args:
-        table: a CSV with the columns ``name`` (a photo's path below any folder above it) and ``score``. Other photos
-            may be in it.
+        table: a CSV, as ``read_mos_table`` takes it, with a photo's path below any folder above it as its name. Other
+            photos may be in it.
         mos_set: n photos.
 
     Raises:
-        MosSetError: no such table, a column or a photo is missing, or a score is no number in [0, 1].
+        MosSetError: no such table, a row that cannot be read right, or no score in [0, 1] of a photo.
     """
-    if not table.is_file():
-        raise MosSetError(f"no table {table}; --teacher-scores takes a CSV with the columns name and score")
-    with table.open(newline="", encoding="utf-8-sig") as stream:
-        reader = csv.DictReader(stream, skipinitialspace=True)
-        if not {"name", "score"} <= set(reader.fieldnames or ()):
-            raise MosSetError(f"{table} needs a first line with the columns name and score")
-        cells = {row["name"]: row["score"] for row in reader}
-    return np.array([_score_of(table, cells, path) for path in mos_set.paths])
-
-
-def _score_of(table: Path, cells: dict[str, str], path: Path) -> float:
-    endings = ("/".join(path.parts[start:]) for start in range(len(path.parts)))
-    name = next((ending for ending in endings if ending in cells), None)
-    if name is None:
-        raise MosSetError(f"{table} has no score of {path.name}; it must name every photo of the set")
-    try:
-        score = float(cells[name])
-    except (TypeError, ValueError):
-        score = float("nan")
-    if not 0 <= score <= 1:
-        raise MosSetError(f"{table}: the score of {name} is {cells[name]!r}; give a number from 0 to 1")
-    return score
+    read = read_mos_table(table)
+    rows, scores = rows_of(read, mos_set.paths), []
+    for path in mos_set.paths:
+        if path not in rows:
+            raise MosSetError(f"{table} has no score of {path.name}; it must name every photo of the set")
+        scores.append(read.score(rows[path], (0.0, 1.0)))
+    return np.array(scores)
 
 
 def _by_source(title: str, scores: np.ndarray, mos: np.ndarray, sources: np.ndarray) -> list[Agreement]:
@@ -131,7 +123,13 @@ def _by_source(title: str, scores: np.ndarray, mos: np.ndarray, sources: np.ndar
     groups = {"pooled": np.ones(len(mos), dtype=bool)}
     if len(names) > 1:
         groups |= {str(name): sources == name for name, count in zip(names, counts) if count >= FEWEST}
-    return [agreement(title + name, scores[rows], mos[rows]) for name, rows in groups.items()]
+    measured = []
+    for name, rows in groups.items():
+        if reason := nothing_to_rank(scores[rows]) or nothing_to_rank(mos[rows]):
+            warn(f"{title}{name}: no figures over {reason}")
+            continue
+        measured.append(agreement(title + name, scores[rows], mos[rows]))
+    return measured
 
 
 def table(rows: list[Agreement]) -> str:

@@ -60,7 +60,7 @@ def _run() -> None:
     elif name not in _COMMANDS:
         raise ValueError(f"there is no command {name!r}; {_USAGE}")
     else:
-        print(json.dumps(_COMMANDS[name](arguments), indent=2))
+        print(json.dumps(_COMMANDS[name](arguments), indent=2, allow_nan=False))
 
 
 if __name__ == "__main__":

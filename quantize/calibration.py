@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import random
 from collections.abc import Sequence
@@ -17,15 +16,16 @@ from pocketiqa.preprocess import PreprocessSpec, open_photo
 from tqdm import tqdm
 
 from distill.data.degraded_photos import CLEAN, DegradedPhoto, render
-from distill.data.mos_sets import split_by_hash
+from distill.data.enough import nothing_to_rank
+from distill.data.mos_sets import VALIDATION_SHARE, split_by_hash
+from distill.data.mos_sets.mos_table import read_mos_table
+from distill.data.mos_sets.photo_names import rows_of
 from distill.degradations.degrade import KINDS, LEVELS
 
 FEWEST = 16
 _ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 # Neighbouring pixels of a photo resemble each other (.9 and more); those of noise do not.
 _LEAST_CORRELATION = 0.3
-# Training leaves out this share of a MOS set, by the same hash: validation is on photos new to both.
-_HELD_OUT_SHARE = 0.1
 
 
 class CalibrationError(ValueError):
@@ -58,39 +58,47 @@ class Inputs(Sequence):
         return Inputs(self._pixels[list(rows)])
 
 
-def photos_below(folder: Path, mos: dict[str, float] | None = None) -> list[Path]:
-    """Photos below ``folder``, sorted; with opinions, those that have one.
+def photos_below(folder: Path) -> list[Path]:
+    """Photos below ``folder``, sorted.
 
     Raises:
-        CalibrationError: there is none.
+        CalibrationError: there is no such folder, or no photo in it.
     """
-    found = sorted(path for path in Path(folder).rglob("*") if path.suffix.lower() in _ENDINGS)
+    if not folder.is_dir():
+        what = "is a file" if folder.exists() else "does not exist"
+        raise CalibrationError(f"{folder} {what}; --images takes a folder of photos")
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _ENDINGS)
     if not found:
         raise CalibrationError(f"no photo below {folder}; photos end in {', '.join(_ENDINGS)}")
-    rated = found if mos is None else [path for path in found if path.name in mos]
-    if not rated:
-        raise CalibrationError(f"none of the {len(found)} photos below {folder} is in the table of --mos")
-    return rated
+    return found
 
 
-def read_mos(table: Path) -> dict[str, float]:
-    """Opinions by file name, from a CSV whose rows begin with name and score; the first row may be a heading.
+def opinions_of(photos: list[Path], table: Path) -> dict[Path, float]:
+    """Opinions, on any scale, of those of ``photos`` that a CSV names; in the photos' order.
 
     Raises:
-        CalibrationError: no such file, or no row with a name and a number.
+        MosSetError: no such table, or a row that cannot be read right.
+        CalibrationError: it names none of them.
     """
-    opinions = {}
-    if not table.is_file():
-        raise CalibrationError(f"no table of opinions at {table}; --mos takes a CSV of file name and score")
-    with table.open(newline="", encoding="utf-8-sig") as stream:
-        for row in csv.reader(stream):
-            try:
-                opinions[row[0]] = float(row[1])
-            except (IndexError, ValueError):
-                continue
+    read = read_mos_table(table)
+    opinions = {path: read.score(row) for path, row in rows_of(read, photos).items()}
     if not opinions:
-        raise CalibrationError(f"{table.name} has no row of file name and score, such as: photo.jpg,0.61")
+        raise CalibrationError(f"none of the {len(photos)} photos is in the table of --mos, {table}")
     return opinions
+
+
+def validated_by(opinions: list[float]) -> np.ndarray:
+    """Opinions of the photos to validate, float64 n, that a rank correlation can be measured with.
+
+    Raises:
+        CalibrationError: fewer than two of them, or all alike.
+    """
+    if reason := nothing_to_rank(np.array(opinions)):
+        raise CalibrationError(
+            f"--mos leaves {reason} to validate by: no rank correlation with opinions; give more photos whose opinions "
+            "differ, or leave --mos away"
+        )
+    return np.array(opinions)
 
 
 def split_photos(photos: list[Path], tuning: int, validation: int, seed: int) -> PhotoSplit:
@@ -99,7 +107,7 @@ def split_photos(photos: list[Path], tuning: int, validation: int, seed: int) ->
     Raises:
         CalibrationError: fewer than ``FEWEST`` photos fall to tuning, or none to validation.
     """
-    share = _HELD_OUT_SHARE
+    share = VALIDATION_SHARE  # training's: validation is on photos new to both
     if len(photos) * share < validation:  # a small folder
         share = validation / (tuning + validation)
     held_out = split_by_hash(photos, share) if photos else np.zeros(0, dtype=bool)

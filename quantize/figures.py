@@ -41,9 +41,9 @@ class Figures:
         return promise.broken(self.n, asdict(self))
 
     def to_dict(self) -> dict[str, object]:
-        """JSON-ready."""
+        """JSON-ready, without what is None or, as a rank correlation with scores that are all one, not defined."""
         rounded = {name: round(value, 6) if isinstance(value, float) else value for name, value in asdict(self).items()}
-        return {name: value for name, value in rounded.items() if value is not None}
+        return {name: value for name, value in rounded.items() if value is not None and value == value}
 
 
 def measure(reference: np.ndarray, candidate: np.ndarray, mos: np.ndarray | None = None) -> Figures:

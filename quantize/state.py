@@ -45,11 +45,11 @@ def save_prepared(prepared: Prepared, path: Path, record: dict[str, object]) -> 
     metadata = {
         "weights_sha256": str(record["weights_sha256"]),
         "float_modules": ",".join(record["float_modules"]),
-        "promise": json.dumps(record["promise"]),
+        "promise": json.dumps(record["promise"], allow_nan=False),
     }
     save_tensors(_weights(prepared) | tensors, path, metadata)
     with atomic_file(path.with_suffix(".json")) as file:
-        file.write(json.dumps(record, indent=2) + "\n")
+        file.write(json.dumps(record, indent=2, allow_nan=False) + "\n")
 
 
 def load_prepared(network: QualityNetwork, path: Path, weights_sha256: str) -> Prepared:

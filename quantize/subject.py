@@ -20,10 +20,11 @@ from quantize.calibration import (
     degraded_half,
     digest,
     load_inputs,
+    opinions_of,
     photos_below,
-    read_mos,
     split_photos,
     stratified,
+    validated_by,
 )
 from quantize.delegation import check_backend, print_limits
 from quantize.figures import Figures, measure
@@ -37,7 +38,8 @@ class PhotosConfig:
 
     Attributes:
         images: a folder of photos; half of those to tune on are degraded, and each to validate on has a degraded copy.
-        mos: a CSV of file name and opinion; only photos in it are used, and the loss in SRCC to them is measured.
+        mos: a CSV of file names and opinions, on any scale, higher for better; only photos in it are used, and the loss
+            in SRCC to them is measured.
         network: a registered name, or FILE.py:FUNCTION whose function returns the network.
         weights: safetensors of the network's weights; by default what this repository ships for that name.
         calibration: photos, of those to tune on, that set ranges and round weights; spread over the float score.
@@ -80,14 +82,17 @@ def load_subject(config: PhotosConfig) -> Subject:
     """Read the network, say what the phone's backend does not take of it, read the photos, and score them.
 
     Raises:
-        CalibrationError: too few photos, unreadable ones, or noise.
+        CalibrationError: too few photos or opinions, unreadable ones, or noise.
+        MosSetError: a table of opinions that cannot be read right.
         ContractError: no such network, or one that the line cannot take.
         FileNotFoundError: no weights.
     """
     torch.manual_seed(config.seed)
     network = load_network(config.network, config.weights)
-    opinions = None if config.mos is None else read_mos(config.mos)
-    split = split_photos(photos_below(config.images, opinions), config.tuning, config.validation, config.seed)
+    photos = photos_below(config.images)
+    opinions = None if config.mos is None else opinions_of(photos, config.mos)
+    split = split_photos(photos if opinions is None else list(opinions), config.tuning, config.validation, config.seed)
+    mos = None if opinions is None else validated_by([opinions[path] for path in split.validation])
     program, limits = check_backend(network)
     print_limits(limits)
     tuned_on = degraded_half(split.tuning, config.seed)
@@ -105,6 +110,6 @@ def load_subject(config: PhotosConfig) -> Subject:
         copies=copies,
         validation=validation,
         reference=program.quality(validation, "float: scores")[:, 0],
-        mos=None if opinions is None else np.array([opinions[path.name] for path in split.validation]),
+        mos=mos,
         calibration_digest=digest([tuned_on[position] for position in rows]),
     )

@@ -6,6 +6,8 @@ import numpy as np
 from pocketiqa.parity import srcc
 from scipy.stats import bootstrap
 
+from distill.data.enough import defined
+
 CONFIDENCE = 0.95
 
 
@@ -25,6 +27,10 @@ def srcc_interval(scores: np.ndarray, mos: np.ndarray, resamples: int = 999, see
 
 
 def srcc_within(score: np.ndarray, mos: np.ndarray, sources: np.ndarray) -> dict[str, float]:
-    """SRCC within each source, to four digits, of n scores with n MOS; ``sources`` are n names."""
+    """SRCC within each source, to four digits, of n scores with n MOS; ``sources`` are n names.
+
+    A source that has none, its scores or its MOS being one, is left out.
+    """
     rows = {str(name): sources == name for name in np.unique(sources)}
-    return {name: round(srcc(score[own].astype(np.float64), mos[own]), 4) for name, own in rows.items()}
+    found = {name: defined(round(srcc(score[own].astype(np.float64), mos[own]), 4)) for name, own in rows.items()}
+    return {name: figure for name, figure in found.items() if figure is not None}

@@ -12,7 +12,7 @@ import torch
 from pocketiqa.parity import srcc
 from pocketiqa.preprocess import PreprocessSpec, preprocess
 
-from distill.data.mos_sets import MosSet, split_by_hash
+from distill.data.mos_sets import VALIDATION_SHARE, MosSet, split_by_hash
 from distill.data.training_photos import read_photo
 from distill.teacher.teacher import Teacher
 from distill.training.losses import fidelity_loss, plcc_loss
@@ -51,7 +51,7 @@ class OpinionStage(Objective):
         self._paths = [path for mos_set in mos_sets for path in mos_set.paths]
         self._mos = torch.tensor(np.concatenate([mos_set.mos for mos_set in mos_sets]), dtype=torch.float32)
         sources = np.concatenate([[f"{mos_set.name} {name}" for name in mos_set.sources] for mos_set in mos_sets])
-        held_out = split_by_hash(self._paths, 0.1)
+        held_out = split_by_hash(self._paths, VALIDATION_SHARE)
         names = np.unique(sources)
         self._groups = [np.flatnonzero((sources == name) & ~held_out).tolist() for name in names]
         held = {str(name): np.flatnonzero((sources == name) & held_out) for name in names}

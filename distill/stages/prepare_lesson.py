@@ -8,7 +8,7 @@ from PIL import Image
 from pocketiqa.preprocess import PreprocessSpec, preprocess
 
 from distill.data.degraded_photos import DegradedPhoto, attribute_targets, degraded_pixels, reduced, render
-from distill.data.mos_sets.photo_set import MosSet, split_by_hash
+from distill.data.mos_sets.photo_set import VALIDATION_SHARE, MosSet, split_by_hash
 from distill.data.training_photos import read_photo
 from distill.data.windows import random_windows
 from distill.degradations.degrade import KINDS, LEVELS
@@ -62,7 +62,7 @@ def prepare_lesson(
         kinds=torch.tensor([*[-1] * len(scored), *(kind_and_level(copy) for copy in copies)]),
         ladders=[[len(scored) + row for row in rows] for rows in rows_of_ladders(copies)],
         sources=np.array([*mos_set.sources, *[_LADDERS] * len(copies)]),
-        held_out=split_by_hash([*scored, *(copy.photo for copy in copies)], 0.1),
+        held_out=split_by_hash([*scored, *(copy.photo for copy in copies)], VALIDATION_SHARE),
         teacher_features=teacher_features,
     )
 

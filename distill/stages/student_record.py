@@ -13,6 +13,7 @@ import torch
 from pocketiqa.files import atomic_file
 from pocketiqa.parity import plcc, srcc
 
+from distill.data.enough import defined
 from distill.data.intervals import srcc_within
 from distill.networks.student import INPUT_SPEC, OUTPUTS, Linear, Student, quality_of
 from distill.networks.tensors import save_tensors
@@ -22,22 +23,24 @@ from distill.training.features import ScoredFeatures
 def validation_figures(
     scored: ScoredFeatures, pseudo_labels: torch.Tensor | None, held_out: np.ndarray, heads: Linear
 ) -> dict[str, object]:
-    """SRCC and PLCC of the score with people's, pooled and within each source, on held-out photos.
+    """SRCC and PLCC of the score with people's, pooled and within each source, on held-out photos; None where the
+    photos have none.
 
     With ``pseudo_labels`` n, also the SRCC with them.
     """
     scored = scored.take(held_out)
-    score = quality_of(scored.features, *heads)[:, 0].numpy().astype(np.float64)
+    quality = quality_of(scored.features, *heads)[:, 0] if held_out.any() else scored.mos  # no photo, no score
+    score = quality.numpy().astype(np.float64)
     mos = scored.mos.numpy().astype(np.float64)
     figures = {
         "n": len(mos),
-        "srcc": round(srcc(score, mos), 4),
-        "plcc": round(plcc(score, mos), 4),
+        "srcc": defined(round(srcc(score, mos), 4)),
+        "plcc": defined(round(plcc(score, mos), 4)),
         "srcc_within_source": srcc_within(score, mos, scored.sources),
     }
     if pseudo_labels is None:
         return figures
-    return figures | {"srcc_to_teacher": round(srcc(score, pseudo_labels[held_out].numpy()), 4)}
+    return figures | {"srcc_to_teacher": defined(round(srcc(score, pseudo_labels[held_out].numpy()), 4))}
 
 
 def student_record(
@@ -67,7 +70,7 @@ def save_student(student: Student, record: dict[str, object], file: Path) -> Non
     """Write a student as safetensors, and its record as JSON beside it."""
     save_tensors(student.state_dict(), file, {"outputs": ",".join(OUTPUTS)})
     with atomic_file(file.with_suffix(".json")) as stream:
-        stream.write(json.dumps(record, indent=2) + "\n")
+        stream.write(json.dumps(record, indent=2, allow_nan=False) + "\n")
 
 
 def _without_parents(arguments: list[str]) -> list[str]:

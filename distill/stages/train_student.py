@@ -22,7 +22,8 @@ import numpy as np
 import torch
 
 from distill.data.degraded_photos import pristine_photos, reduced, severity_ladders
-from distill.data.mos_sets import MOS_SETS, MosSet, MosSetError, split_by_hash
+from distill.data.enough import check_opinions
+from distill.data.mos_sets import MOS_SETS, VALIDATION_SHARE, MosSet, MosSetError, split_by_hash
 from distill.data.smoke_photos import write_smoke_photos
 from distill.data.training_photos import check_photos
 from distill.heads.attributes import AttributesConfig, fit_attributes
@@ -48,8 +49,6 @@ from distill.training.features import LadderFeatures, ScoredFeatures
 from distill.training.frozen_trunk import FrozenTrunk
 from distill.training.run_folder import RunFolder
 from distill.training.trainer import TrainerConfig
-
-VALIDATION_SHARE = 0.1
 
 
 @dataclass(frozen=True)
@@ -119,7 +118,7 @@ def train_student(config: StudentConfig) -> dict[str, object]:
     """Fit, validate and write a student; returns its record, which is also written as JSON.
 
     Raises:
-        MosSetError: a data folder is missing or empty, or photos cannot be used.
+        MosSetError: a data folder is missing or empty, scores teach nothing, or photos cannot be used.
         TeacherError: there is no trained teacher where one is named.
         RunError: the run's folder holds another run.
         TrainingStopped: stage C broke off.
@@ -141,12 +140,13 @@ def train_student(config: StudentConfig) -> dict[str, object]:
     if config.limit is not None:
         mos_set = mos_set.take(np.arange(len(mos_set)) < config.limit)
         photos = photos[: config.limit]
+    held_out = split_by_hash(mos_set.paths, VALIDATION_SHARE)
+    check_opinions(mos_set, held_out)
     check_photos(mos_set.paths)
     check_photos(photos, reduced)
     teacher = None if config.teacher is None else load_trained_teacher(config.teacher)
     trunk = None if config.trunk is None else load_trunk_run(config.trunk)
     student = load_student(SHIPPED_STUDENT) if trunk is None else trunk.student()
-    held_out = split_by_hash(mos_set.paths, VALIDATION_SHARE)
     labels = None
     if teacher is not None:
         labels = pseudo_labels(teacher, mos_set, config.cache)

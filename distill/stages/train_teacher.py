@@ -18,7 +18,8 @@ import torch
 from pocketiqa.parity import srcc
 
 from distill.data.degraded_photos import pristine_photos
-from distill.data.mos_sets import MOS_SETS, MosSet, MosSetError, split_by_hash
+from distill.data.enough import check_opinions, defined
+from distill.data.mos_sets import MOS_SETS, VALIDATION_SHARE, MosSet, MosSetError, split_by_hash
 from distill.data.smoke_photos import write_smoke_photos
 from distill.data.training_photos import check_photos
 from distill.heads.projection import ProjectionConfig, fit_projection
@@ -94,11 +95,13 @@ def smoke(config: TeacherRunConfig) -> TeacherRunConfig:
     )
 
 
-def train_teacher(config: TeacherRunConfig) -> dict[str, object]:
-    """Train, write ``teacher.safetensors`` into the run's folder, and return its validation figures.
+def train_teacher(config: TeacherRunConfig) -> dict[str, float | None]:
+    """Train, write ``teacher.safetensors`` into the run's folder, and return its validation figures; one that is not
+    defined is None.
 
     Raises:
-        MosSetError: a data folder is missing, sets and folders do not pair up, or photos cannot be read.
+        MosSetError: a data folder is missing, sets and folders do not pair up, scores teach nothing, or photos
+            cannot be read.
         TeacherError: there is no such teacher.
         RunError: the folder holds another run.
         TrainingStopped: the run broke off.
@@ -115,6 +118,8 @@ def train_teacher(config: TeacherRunConfig) -> dict[str, object]:
         raise MosSetError("stage A needs undistorted photos: give --pristine, or --alignment-steps.steps 0 for none")
     if config.opinion_steps.steps and not mos_sets:
         raise MosSetError("stage B needs scores: give --mos-set and --mos-folder, or --opinion-steps.steps 0 for none")
+    for mos_set in mos_sets:
+        check_opinions(mos_set, split_by_hash(mos_set.paths, VALIDATION_SHARE))
     folders = {stage: RunFolder(config.run / stage, dataclasses.asdict(config)) for stage in ("alignment", "opinions")}
     check_photos([*photos, *(path for mos_set in mos_sets for path in mos_set.paths)])
     # Every process, and every restart, must draw the same weights where the model begins with random ones.
@@ -134,6 +139,7 @@ def train_teacher(config: TeacherRunConfig) -> dict[str, object]:
             if config.opinion_steps.steps:
                 train(stage, config.opinion_steps, folders["opinions"], config.seed, process)
             figures = stage.validate()
+        figures = {name: defined(figure) for name, figure in figures.items()}
         _keep_start(teacher, start, config.keep_start)
         if process.rank == 0:
             save_trained_teacher(teacher.cpu(), config.run, figures)
@@ -154,7 +160,7 @@ def _fit_projection(
     scored = ScoredFeatures(
         torch.cat([one.features for one in sets]), torch.cat([one.mos for one in sets]), np.concatenate(sources)
     )
-    held_out = split_by_hash([path for mos_set in mos_sets for path in mos_set.paths], 0.1)
+    held_out = split_by_hash([path for mos_set in mos_sets for path in mos_set.paths], VALIDATION_SHARE)
     ladders = ladder_features(photos, config.kinds_per_photo, config.seed, trunk, config.cache) if photos else None
     text, scoring = teacher.text().detach(), config.teacher.scoring
     views = len(trunk.input.views)

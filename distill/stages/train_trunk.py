@@ -24,12 +24,14 @@ import numpy as np
 import torch
 from pocketiqa.files import atomic_file
 
-from distill.data.degraded_photos import pristine_photos, severity_ladders
+from distill.data.degraded_photos import DegradedPhoto, pristine_photos, severity_ladders
+from distill.data.enough import check_opinions, defined
 from distill.data.fill_pool import SIDES, by_side, fill_pool, one_copy_each
 from distill.data.intervals import srcc_within
-from distill.data.mos_sets import MOS_SETS, MosSet, MosSetError, split_by_hash
+from distill.data.mos_sets import MOS_SETS, VALIDATION_SHARE, MosSet, MosSetError, split_by_hash
 from distill.data.photo_pool import PhotoPool
 from distill.data.smoke_photos import write_smoke_photos
+from distill.data.training_photos import check_photos
 from distill.networks.folding import folded_batchnorms
 from distill.networks.student import Student, load_student
 from distill.networks.tensors import save_tensors
@@ -53,7 +55,6 @@ from distill.training.distributed import Process, this_process
 from distill.training.run_folder import RunFolder
 from distill.training.trainer import TrainerConfig, train
 
-VALIDATION_SHARE = 0.1
 _BASIS_PHOTOS = 12_000  # more do not change the first few hundred components
 _BATCH = 64
 
@@ -113,7 +114,7 @@ def train_trunk(config: TrunkConfig) -> dict[str, object]:
     """Train and write a trunk; returns its figures on held-out photos, which are also written.
 
     Raises:
-        MosSetError: a data folder is missing or empty, or photos cannot be used.
+        MosSetError: a data folder is missing or empty, scores teach nothing, or photos cannot be used.
         ClipTowerError: CLIP's weights are missing.
         RunError: the run's folder holds another run.
         TrainingStopped: training broke off; the same command goes on.
@@ -126,8 +127,13 @@ def train_trunk(config: TrunkConfig) -> dict[str, object]:
     if config.limit is not None:
         mos_set = mos_set.take(np.arange(len(mos_set)) < config.limit)
     held_out = split_by_hash(mos_set.paths, VALIDATION_SHARE)
+    check_opinions(mos_set, held_out, within_a_source=True)
+    pristine = pristine_photos(config.pristine)[: config.limit]
+    others = pristine_photos(config.photos)[: config.limit]
+    check_photos([*mos_set.paths, *pristine, *others])
     with this_process() as process:
-        pools = _fill(mos_set, config, process.device)
+        copies = severity_ladders(pristine, config.kinds_per_photo, config.seed) + one_copy_each(others, config.seed)
+        pools = _fill(mos_set, copies, config, process.device)
         teacher, figures = _teach(pools, mos_set, held_out, config, process)
         torch.manual_seed(config.seed)
         student = Student().eval() if config.start is None else load_student(config.start)
@@ -136,7 +142,7 @@ def train_trunk(config: TrunkConfig) -> dict[str, object]:
         with folded_batchnorms(student.trunk):
             stage = LiveDistillation(student, teacher, pools, masks, config.trunk)
             train(stage, config.trunk.steps, folder, config.seed, process)
-            figures |= {name: round(value, 4) for name, value in stage.validate().items()}
+            figures |= {name: defined(round(value, 4)) for name, value in stage.validate().items()}
             stage.cpu()
     save_tensors(student.state_dict(), config.run / WEIGHTS, {})
     record = {
@@ -149,17 +155,16 @@ def train_trunk(config: TrunkConfig) -> dict[str, object]:
         "validation": figures,
     }
     with atomic_file(config.run / RECORD) as stream:
-        stream.write(json.dumps(record, indent=2) + "\n")
+        stream.write(json.dumps(record, indent=2, allow_nan=False) + "\n")
     return figures
 
 
-def _fill(mos_set: MosSet, config: TrunkConfig, device: torch.device) -> list[PhotoPool]:
-    """The scored photos with a copy each, and then the others by the size that they reach."""
+def _fill(
+    mos_set: MosSet, copies: list[DegradedPhoto], config: TrunkConfig, device: torch.device
+) -> list[PhotoPool]:
+    """The scored photos with a copy each, and then ``copies`` of others by the size that they reach."""
     pools = [fill_pool(one_copy_each(mos_set.paths, config.seed), SIDES[0], device, config.workers)]
-    others = severity_ladders(pristine_photos(config.pristine)[: config.limit], config.kinds_per_photo, config.seed)
-    if config.photos:
-        others += one_copy_each(pristine_photos(config.photos)[: config.limit], config.seed)
-    return pools + [fill_pool(own, side, device, config.workers) for side, own in by_side(others).items()]
+    return pools + [fill_pool(own, side, device, config.workers) for side, own in by_side(copies).items()]
 
 
 def _teach(

@@ -33,7 +33,7 @@ def load_teacher(config: TeacherConfig) -> Teacher:
     return Teacher(load_clip(config.model), config).eval()
 
 
-def save_trained_teacher(teacher: Teacher, run: Path, figures: dict[str, float]) -> None:
+def save_trained_teacher(teacher: Teacher, run: Path, figures: dict[str, float | None]) -> None:
     """Write the parts that training changes, and a record with the validation ``figures``."""
     save_tensors(teacher.learnt().state_dict(), run / _WEIGHTS, {"model": teacher.config.model})
     record = msgspec.json.encode(_Record(teacher.config, figures))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import zipfile
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -38,7 +39,7 @@ class RunFolder:
         self.folder = folder
         self._metrics = folder / "metrics.csv"
         self._checkpoint = folder / "checkpoint.pt"
-        text = json.dumps(config, indent=2, default=str) + "\n"
+        text = json.dumps(config, indent=2, default=str, allow_nan=False) + "\n"
         file = folder / "config.json"
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -85,7 +86,7 @@ class RunFolder:
             ) from None
 
     def log(self, step: int, metrics: dict[str, float]) -> None:
-        """Append metrics of one step.
+        """Append metrics of one step; a figure that is NaN, as a correlation with one score is, is left out.
 
         Raises:
             TrainingStopped: they cannot be written.
@@ -93,7 +94,7 @@ class RunFolder:
         with self._writing(self._metrics), self._metrics.open("a", newline="") as stream:
             if stream.tell() == 0:
                 _write_rows(stream, [("step", "name", "value")])
-            _write_rows(stream, ((step, *item) for item in metrics.items()))
+            _write_rows(stream, ((step, *item) for item in metrics.items() if not math.isnan(item[1])))
 
     def forget_after(self, step: int) -> None:
         """Drop what a run that broke off had made after its last checkpoint: metrics, and files half written.

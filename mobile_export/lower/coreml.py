@@ -172,7 +172,8 @@ def _write(model: MLModel, metadata: dict, path: Path) -> Path:
     path = Path(path)
     if path.suffix != ".mlpackage":
         raise ValueError(f"a Core ML package is called something.mlpackage, not {path.name!r}")
-    model.user_defined_metadata[METADATA_KEY] = json.dumps(metadata, sort_keys=True, ensure_ascii=False)
+    text = json.dumps(metadata, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    model.user_defined_metadata[METADATA_KEY] = text
     path.parent.mkdir(parents=True, exist_ok=True)
     # coremltools wants the suffix, so the temporary name carries it too.
     temporary = path.with_name(f".{path.stem}.partial.mlpackage")
@@ -202,7 +203,7 @@ def make_reproducible(package: Path) -> None:
     manifest["rootModelIdentifier"] = stable[manifest["rootModelIdentifier"]]
     # As coremltools writes it, with its newline: it writes the file again whenever it opens a package, and a bundle
     # must be whole after someone has looked into it.
-    (package / "Manifest.json").write_text(json.dumps(manifest, sort_keys=True, indent=4) + "\n")
+    (package / "Manifest.json").write_text(json.dumps(manifest, sort_keys=True, indent=4, allow_nan=False) + "\n")
 
     specification = package / "Data" / "com.apple.CoreML" / "model.mlmodel"
     model = Model_pb2.Model.FromString(specification.read_bytes())

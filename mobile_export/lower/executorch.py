@@ -75,7 +75,7 @@ def lower(
     exported: torch.export.ExportedProgram, metadata: dict, partitioner: object, backend: str, in_pieces: bool
 ) -> LoweredProgram:
     """Lower to subgraphs of the backend that ``partitioner`` speaks for; see :func:`lower_to_xnnpack`."""
-    text = json.dumps(metadata, sort_keys=True, ensure_ascii=False).encode()
+    text = json.dumps(metadata, sort_keys=True, ensure_ascii=False, allow_nan=False).encode()
     edge: EdgeProgramManager = to_edge_transform_and_lower(
         exported,
         partitioner=[partitioner],

@@ -33,7 +33,7 @@ def write_onnx(request: Request) -> None:
     """
     model = _export(request.graph, torch.from_numpy(request.inputs[0]))
     _forget_how_it_was_made(model)
-    text = json.dumps(request.metadata, sort_keys=True, ensure_ascii=False)
+    text = json.dumps(request.metadata, sort_keys=True, ensure_ascii=False, allow_nan=False)
     model.metadata_props.add(key=METADATA_KEY, value=text)
     onnx.checker.check_model(model)
     request.path.write_bytes(model.SerializeToString(deterministic=True))

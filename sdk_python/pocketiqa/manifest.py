@@ -121,7 +121,7 @@ class Manifest:
             BundleError: the manifest would not be read back (checked before anything is written).
             OSError: the folder cannot be written.
         """
-        text = json.dumps(self.to_dict(), indent=2, ensure_ascii=False)
+        text = json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
         Manifest.from_json(text.encode())
         with atomic_file(path) as file:
             file.write(text + "\n")

@@ -67,6 +67,20 @@ def test_a_source_of_few_photos_counts_in_the_pool_alone_and_a_few_photos_are_re
         measure_accuracy(twelve.take(np.arange(4)), tiny_bundle, "int8")
 
 
+def test_opinions_or_scores_that_are_all_one_are_refused_or_left_out_with_the_reason(
+    tiny_bundle: Path, twelve: MosSet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(MosSetError, match=r"no correlation can be measured over 12 photos that all have the score"):
+        measure_accuracy(replace(twelve, mos=np.full(12, 0.5)), tiny_bundle, "int8")
+    half = replace(twelve, mos=np.where(twelve.sources == "a", 0.5, twelve.mos))
+    rows = measure_accuracy(half, tiny_bundle, "int8", np.full(12, 0.25))
+    assert [row.group for row in rows] == ["pooled", "b"] and "nan" not in table(rows)
+    said = capsys.readouterr().err
+    assert "warning: a: no figures over 6 photos that all have the score 0.5" in said
+    assert "warning: teacher: pooled: no figures over 12 photos that all have the score 0.25" in said
+    assert "warning: 12 scored photos; over fewer than 16 a correlation is mostly chance" in said
+
+
 def test_a_teachers_own_figures_and_the_students_agreement_with_it_follow(tiny_bundle: Path, twelve: MosSet) -> None:
     rows = {row.group: row for row in measure_accuracy(twelve, tiny_bundle, "int8", 1 - twelve.mos)}
     assert list(rows) == [title + name for title in ("", "teacher: ", "to teacher: ") for name in ("pooled", "a", "b")]
@@ -87,9 +101,10 @@ def test_a_teachers_scores_are_found_by_name_in_any_order_and_among_others(twelv
         (None, "no table"),
         ("photo,mos\n0.png,1", "columns name and score"),
         ("name,score\n0.png,0.5", "no score of 1.png"),
-        ("name,score\n0.png,2", "'2'; give a number from 0 to 1"),
+        ("name,score\n0.png,2", r"line 2: score is '2'; give a number from 0 .bad. to 1"),
         ("name,score\n0.png,nan", "give a number"),
-        ("name,score\n0.png", "None; give a number"),
+        ("name,score\n0.png,0.5\n0.png,0.6", "line 3: '0.png' has the score '0.6', and '0.5' in line 2"),
+        ("name,score\n0.png", r"line 2: score of '0\.png' is missing; give a number"),
     ],
 )
 def test_a_table_that_is_no_teachers_of_this_set_is_refused(

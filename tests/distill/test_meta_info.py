@@ -107,3 +107,13 @@ def test_unknown_columns_and_splits_are_refused(tmp_path: Path) -> None:
     (folder / "meta_info_SPAQDataset.csv").write_text("name,beauty\na.jpg,1")
     with pytest.raises(MosSetError, match="it has name, beauty"):
         read_meta_info("spaq", folder)
+
+
+def test_a_table_on_another_scale_is_refused_and_one_a_little_beyond_its_own_is_not(tmp_path: Path) -> None:
+    folder = made(tmp_path, "live")
+    table = folder / "meta_info_LIVEIQADataset.csv"
+    table.write_text("ref_name,dist_name,mos,split\nr.bmp,jpeg/a.bmp,112,train\n")
+    assert read_meta_info("live", folder).mos.tolist() == [0.0]
+    table.write_text("ref_name,dist_name,mos,split\nr.bmp,jpeg/a.bmp,512,train\n")
+    with pytest.raises(MosSetError, match=r"line 2: mos is '512'; give a number from 100 .bad. to 0"):
+        read_meta_info("live", folder)

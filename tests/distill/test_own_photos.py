@@ -33,6 +33,7 @@ def test_scores_sources_and_splits_come_from_the_table(folder: Path) -> None:
         ("name,score\none.jpg,nan", "line 2"),
         ("name,score\nthree.jpg,0.5", "no photo 'three.jpg'"),
         ("name,score,split\none.jpg,0.5,test", "train split"),
+        ("name,score,split\none.jpg,0.5,tset", "line 2: split is 'tset'; give train, val or test"),
     ],
 )
 def test_a_table_that_cannot_be_used_says_why(folder: Path, table: str | None, said: str) -> None:
@@ -52,7 +53,13 @@ def test_a_table_anywhere_on_any_scale_in_pyiqas_words_gives_the_same_photos(fol
 
 
 @pytest.mark.parametrize(
-    ("scale", "said"), [((1, 4), "from 1 .bad. to 4"), ((3, 5), "from 3 .bad. to 5"), ((5, 5), "the scale is 5 to 5")]
+    ("scale", "said"),
+    [
+        ((1, 4), "from 1 .bad. to 4"),
+        ((3, 5), "from 3 .bad. to 5"),
+        ((5, 5), "the scale is 5 to 5"),
+        ((0, float("inf")), "the scale is 0 to inf"),
+    ],
 )
 def test_a_score_beyond_the_scale_and_a_scale_without_width_are_refused(
     folder: Path, tmp_path: Path, scale: tuple[float, float], said: str
@@ -66,3 +73,12 @@ def test_a_score_beyond_the_scale_and_a_scale_without_width_are_refused(
 def test_a_table_that_is_not_there_is_named(folder: Path) -> None:
     with pytest.raises(MosSetError, match=r"no table of scores .*none\.csv"):
         read_scored_photos(folder, folder / "none.csv")
+
+
+def test_excels_table_with_semicolons_decimal_commas_and_its_own_letters_is_read(folder: Path) -> None:
+    (folder / "one.jpg").rename(folder / "süß.jpg")
+    (folder / "scores.csv").write_bytes("Name;Score;Split\r\nsüß.jpg;0,7;Training\r\n".encode("cp1252"))
+    assert read_own_photos(folder).mos.tolist() == [0.7]
+    (folder / "scores.csv").write_bytes("Name;Score\r\nœuf.jpg;0,7\r\n".encode("iso8859-15"))
+    with pytest.raises(MosSetError, match=r"line 2: there is no photo .* save it as CSV UTF-8"):
+        read_own_photos(folder)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from distill.data.mos_sets import split_by_hash
+from distill.data.mos_sets import MosSetError, split_by_hash
 from distill.networks.student import INPUT_SPEC
 from quantize.calibration import (
     CalibrationError,
@@ -18,10 +18,11 @@ from quantize.calibration import (
     digest,
     load_inputs,
     neighbour_correlation,
+    opinions_of,
     photos_below,
-    read_mos,
     split_photos,
     stratified,
+    validated_by,
 )
 
 
@@ -38,8 +39,10 @@ def test_a_folder_without_photos_is_named(tmp_path: Path, folder: Path) -> None:
     empty.mkdir()
     with pytest.raises(CalibrationError, match=f"no photo below {empty}"):
         photos_below(empty)
-    with pytest.raises(CalibrationError, match=r"none of the 40 photos below .* is in the table"):
-        photos_below(folder, {"another.png": 0.5})
+    with pytest.raises(CalibrationError, match=r"NOPE does not exist; --images takes a folder of photos"):
+        photos_below(tmp_path / "NOPE")
+    with pytest.raises(CalibrationError, match=r"00\.png is a file; --images takes a folder of photos"):
+        photos_below(folder / "00.png")
 
 
 def test_the_two_uses_share_no_photo(folder: Path) -> None:
@@ -78,12 +81,23 @@ def test_fewer_than_sixteen_photos_are_refused(folder: Path) -> None:
 def test_opinions_choose_the_photos(folder: Path) -> None:
     table = folder / "mos.csv"
     table.write_text("name,score\n03.png,0.5\n07.png,0.25\n")
-    opinions = read_mos(table)
-    assert opinions == {"03.png": 0.5, "07.png": 0.25}
-    assert [path.name for path in photos_below(folder, opinions)] == ["03.png", "07.png"]
+    photos = photos_below(folder)
+    assert opinions_of(photos, table) == {folder / "03.png": 0.5, folder / "07.png": 0.25}
+    table.write_bytes("Image Name;MOS\r\n07.png;2,5\r\n".encode("utf-16"))
+    assert opinions_of(photos, table) == {folder / "07.png": 2.5}
+    table.write_text("another.png,0.5")
+    with pytest.raises(CalibrationError, match="none of the 40 photos is in the table"):
+        opinions_of(photos, table)
     table.write_text("no numbers here\n")
-    with pytest.raises(CalibrationError, match=r"photo\.jpg,0\.61"):
-        read_mos(table)
+    with pytest.raises(MosSetError, match=r"photo\.jpg,0\.61"):
+        opinions_of(photos, table)
+
+
+def test_opinions_that_differ_nowhere_cannot_validate() -> None:
+    assert validated_by([0.5, 0.25]).tolist() == [0.5, 0.25]
+    for opinions, said in (([], "no photo"), ([0.5], "one photo"), ([0.5] * 2, "2 photos that all have the score 0.5")):
+        with pytest.raises(CalibrationError, match=f"--mos leaves {said} to validate by"):
+            validated_by(opinions)
 
 
 def test_photographs_load_as_the_networks_input_and_copies_differ(folder: Path) -> None:

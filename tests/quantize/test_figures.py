@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from pocketiqa.parity import clear_flips
@@ -40,6 +42,12 @@ def test_a_loss_against_opinions_breaks_a_bound() -> None:
     assert figures.mos_drop > 0.003 and any("MOS" in line for line in figures.broken(SHIPPED))
     low, high = figures.mos_interval
     assert low < figures.mos_srcc < high
+
+
+def test_a_rank_correlation_that_is_not_defined_is_left_out_of_the_record_and_keeps_no_promise() -> None:
+    figures = measure(np.full(9, 0.5), SCORES[:9])
+    assert "srcc" not in figures.to_dict() and json.dumps(figures.to_dict(), allow_nan=False)
+    assert any("SRCC" in line for line in measure(np.full(200, 0.5), SCORES).broken(SHIPPED))
 
 
 def test_only_clear_pairs_count_as_flipped() -> None:

@@ -6,11 +6,12 @@ GitHub repository (nisarahmedrana/BIQ2021) of 420 MB.
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import numpy as np
 
+from distill.data.mos_sets.mos_table import read_mos_table
+from distill.data.mos_sets.photo_names import find_photo
 from distill.data.mos_sets.photo_set import MosSet, MosSetError
 
 
@@ -22,7 +23,7 @@ def read_biq2021(folder: str | Path, split: str = "train") -> MosSet:
         split: ``train`` (10,000 rows) or ``test`` (2,000 rows, for one final figure of a released model).
 
     Raises:
-        MosSetError: the folder or its table is missing or broken.
+        MosSetError: the folder or its table is missing, or a row cannot be read right.
         ValueError: another split.
     """
     if split not in ("train", "test"):
@@ -35,18 +36,12 @@ def read_biq2021(folder: str | Path, split: str = "train") -> MosSet:
             "nisarahmedrana/BIQ2021 outside the project and give its folder with --mos-folder"
         )
     paths, mos = [], []
-    with table.open(newline="", encoding="utf-8-sig") as stream:
-        for number, row in enumerate(csv.reader(stream), start=1):
-            if number == 1 or not row or not row[0]:
-                continue
-            try:
-                score = float(row[1])
-            except (IndexError, ValueError):
-                raise MosSetError(f"{table}, line {number}: expected 'name,score', found {','.join(row)!r}") from None
-            path = folder / "Images" / row[0]
-            if path.is_file():
-                paths.append(path)
-                mos.append(score)
+    read = read_mos_table(table)
+    for row in read.rows:
+        score = read.score(row, (0.0, 1.0))
+        if path := find_photo(row, [folder / "Images"]):
+            paths.append(path)
+            mos.append(score)
     if not paths:
         raise MosSetError(f"{folder / 'Images'} holds none of the photos that {table.name!r} names")
     return MosSet("biq2021", paths, np.array(mos), np.array([path.name[:4] for path in paths]))

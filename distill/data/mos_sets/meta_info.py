@@ -8,20 +8,19 @@ beside it. A column called ``dmos`` says little: KADID-10k's rises with quality,
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from distill.data.mos_sets.mos_table import MosRow, MosTable, plain, read_mos_table, split_of
+from distill.data.mos_sets.photo_names import find_photo
 from distill.data.mos_sets.photo_set import MosSet, MosSetError, split_by_hash
 
-_NAME_COLUMNS = ("dist_name", "img_name", "image_name", "name")
-_SCORE_COLUMNS = ("mos", "dmos", "quality_mos", "mos_quality")
 _SPLIT_COLUMNS = ("official_split", "split", "set", "ratio802_seed123", "ratio802_seed123_1")
-_SPLIT_NAMES = {"training": "train", "validation": "val"}
 _TEST_SHARE = 0.2
+_BEYOND = 0.15  # of the scale: LIVE's differences run a little beyond theirs
 
 
 @dataclass(frozen=True)
@@ -112,7 +111,7 @@ def read_meta_info(name: str, folder: str | Path, split: str = "train") -> MosSe
         split: ``train``, ``val`` or ``test``.
 
     Raises:
-        MosSetError: the folder, its table, its photos or its columns are not there, or a score is no number.
+        MosSetError: the folder, its table or its photos are not there, or a row cannot be read right.
         ValueError: another split.
     """
     if split not in ("train", "val", "test"):
@@ -127,45 +126,25 @@ def read_meta_info(name: str, folder: str | Path, split: str = "train") -> MosSe
             f"no {name} at {folder}: {missing} is not there; download {layout.download}, and the table from pyiqa's "
             "meta_info files, into this folder"
         )
-    with table.open(newline="", encoding="utf-8-sig") as stream:
-        rows = list(csv.DictReader(stream, skipinitialspace=True))
-    columns = rows[0].keys() if rows else []
-    by_name, by_score = (_column(table, columns, names) for names in (_NAME_COLUMNS, _SCORE_COLUMNS))
-    chosen = _in_split(rows, by_name, split)
+    read = read_mos_table(table)
     paths, mos = [], []
-    for number in np.flatnonzero(chosen):
-        candidates = [place / rows[number][by_name] for place in photos]
-        path = next((candidate for candidate in candidates if candidate.is_file()), None)
-        if path is None:
-            continue
-        try:
-            score = float(rows[number][by_score])
-        except (TypeError, ValueError):
-            raise MosSetError(
-                f"{table}, line {number + 2}: {by_score} is {rows[number][by_score]!r}; expected a number"
-            ) from None
-        paths.append(path)
-        mos.append((score - layout.low) / (layout.high - layout.low))
+    for row in _in_split(read, split):
+        if path := find_photo(row, photos):
+            paths.append(path)
+            mos.append(read.score(row, (layout.low, layout.high), _BEYOND))
     if not paths:
         raise MosSetError(f"{photos[0]} holds none of the photos that {table.name!r} names for its {split} split")
-    # LIVE's differences run a little beyond their scale.
-    return MosSet(name, paths, np.clip(mos, 0, 1), np.full(len(paths), name))
+    return MosSet(name, paths, np.array(mos), np.full(len(paths), name))
 
 
-def _column(table: Path, columns: list[str], names: tuple[str, ...]) -> str:
-    for name in names:
-        if name in columns:
-            return name
-    raise MosSetError(f"{table} has none of the columns {', '.join(names)}; it has {', '.join(columns) or 'no rows'}")
-
-
-def _in_split(rows: list[dict[str, str]], by_name: str, split: str) -> np.ndarray:
-    column = next((name for name in _SPLIT_COLUMNS if name in rows[0]), None)
+def _in_split(table: MosTable, split: str) -> list[MosRow]:
+    column = next((name for name in _SPLIT_COLUMNS if plain(name) in table.columns), None)
     if column is None:
-        held_out = split_by_hash([Path(row.get("ref_name") or row[by_name]) for row in rows], _TEST_SHARE)
-        return held_out if split == "test" else ~held_out if split == "train" else np.zeros(len(rows), dtype=bool)
-    cells = [row[column].strip().lower() for row in rows]
-    return np.array([_SPLIT_NAMES.get(cell, cell) == split for cell in cells])
+        if split == "val":
+            return []
+        held_out = split_by_hash([Path(row.cell("ref_name") or row.name) for row in table.rows], _TEST_SHARE)
+        return [row for row, out in zip(table.rows, held_out) if bool(out) is (split == "test")]
+    return [row for row in table.rows if split_of(row.cell(column)) == split]
 
 
 READERS = {name: partial(read_meta_info, name) for name in LAYOUTS}

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+VALIDATION_SHARE = 0.1  # of a set, left out of training by ``split_by_hash``
+
 
 class MosSetError(ValueError):
     """A data set is missing or is not what its name promises; the message says what to download."""
