@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,10 +37,15 @@ class TrunkRun:
         """The teacher's scores, float32 n in [0, 1], of a MOS set's photos.
 
         Raises:
-            RunError: it was not asked about some of them.
+            RunError: it was not asked about some of them, or two have one name.
         """
+        known: dict[str, float] = {}
         with (self.folder / SCORES).open(newline="") as stream:
-            known = {row["name"]: float(row["kernel"]) for row in csv.DictReader(stream)}
+            for row in csv.DictReader(stream):  # the MOS set's come first: another photo may have the name of one
+                known.setdefault(row["name"], float(row["kernel"]))
+        name, count = Counter(path.name for path in mos_set.paths).most_common(1)[0]
+        if count > 1:
+            raise RunError(f"{count} photos are called {name!r}: {SCORES} knows names alone; give each its own name")
         if missing := [path.name for path in mos_set.paths if path.name not in known]:
             raise RunError(
                 f"{self.folder / SCORES} has no score of {len(missing)} of {len(mos_set)} photos, {missing[0]!r} among "

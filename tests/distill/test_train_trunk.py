@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from eager_trunk import EagerTrunk
 from safetensors.torch import load_file
 from tiny_towers import tiny_towers
 
-from distill.data.mos_sets import MosSet
+from distill.data.mos_sets import MosSet, MosSetError
 from distill.networks.student import Student
 from distill.stages import train_trunk as module
 from distill.stages.train_student import StudentConfig, train_student
@@ -89,3 +90,26 @@ def test_a_photo_that_the_teacher_was_not_asked_about_is_named(run: Path) -> Non
     other = MosSet("own", [Path("unknown.jpg")], np.array([0.5]), np.array(["a"]))
     with pytest.raises(RunError, match=r"unknown\.jpg"):
         load_trunk_run(run).scores(other)
+
+
+def test_two_photos_of_one_name_are_told_apart_or_refused(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "scores.csv").write_text("name,kernel,tuned\na.jpg,0.25,0.5\na.jpg,0.75,0.5\n")
+    trunk = replace(load_trunk_run(run), folder=tmp_path)
+    mine = MosSet("own", [Path("x/a.jpg"), Path("y/a.jpg")], np.array([0.5, 0.6]), np.array(["a", "a"]))
+    assert trunk.scores(mine.take(np.array([0]))).tolist() == [0.25], "the MOS set's photos come first"
+    with pytest.raises(RunError, match=r"2 photos are called 'a\.jpg'.* give each its own name"):
+        trunk.scores(mine)
+
+
+def test_a_broken_photo_is_named_before_any_is_copied_or_the_tower_is_loaded(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    (photos / "broken.png").write_text("no picture")
+    monkeypatch.setattr(module, "fill_pool", None)
+    scored, pristine = (run / "photos" / name for name in ("scored", "pristine"))
+    config = TrunkConfig(scored, [pristine], [photos], mos_set="own", run=tmp_path / "run")
+    with pytest.raises(MosSetError, match=r"1 of 15 training photos cannot be used; .*broken\.png: "):
+        train_trunk(config)
+    assert not config.run.exists()
