@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.hostile import arguments, arrays, bundles, devices, photos
+from tests.hostile import arguments, arrays, bundles, devices, photos, tables
 from tests.hostile.place import Place
 from tests.hostile.tally import Tally
 
-COUNTS = {"photos": 2000, "arrays": 600, "manifests": 800, "tampered": 500, "programs": 900, "archives": 300}
+COUNTS = {"photos": 2000, "arrays": 600, "tables": 350}
+COUNTS |= {"manifests": 800, "tampered": 500, "programs": 900, "archives": 300}
 CHANGING = 60
 
 
@@ -24,6 +25,8 @@ def try_everything(
     photos.try_odd_files(place, tally)
     say("arrays and images")
     arrays.try_arrays(place, tally, counts["arrays"])
+    say("tables of scores")
+    tables.try_tables(place, tally, counts["tables"])
     say("the command's arguments")
     arguments.try_arguments(place, tally)
     say("devices")

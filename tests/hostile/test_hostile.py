@@ -18,7 +18,7 @@ from pocketiqa.manifest import Manifest
 from pocketiqa.photo import PhotoLimits, load_photo
 from pocketiqa.preprocess import PreprocessSpec, preprocess
 
-from tests.hostile import arguments, arrays, bundles, photos
+from tests.hostile import arguments, arrays, bundles, photos, tables
 from tests.hostile.growth import STEP, slope_of
 from tests.hostile.isolation import in_a_child
 from tests.hostile.mutations import MUTATIONS
@@ -61,6 +61,10 @@ def test_photos_that_change_while_read_are_read_or_refused(place: Place, tally: 
 
 def test_arrays_images_and_other_objects_are_scored_or_refused(place: Place, tally: Tally) -> None:
     arrays.try_arrays(place, tally, 100)
+
+
+def test_tables_of_scores_are_read_right_or_refused_by_file_and_cure(place: Place, tally: Tally) -> None:
+    tables.try_tables(place, tally, 70, every=5)
 
 
 def test_changed_manifests_are_harmless_or_refused(place: Place, tally: Tally) -> None:

@@ -43,5 +43,5 @@ def read_biq2021(folder: str | Path, split: str = "train") -> MosSet:
             paths.append(path)
             mos.append(score)
     if not paths:
-        raise MosSetError(f"{folder / 'Images'} holds none of the photos that {table.name!r} names")
+        raise MosSetError(f"{folder / 'Images'} holds none of the photos that {table.name!r} names; put them there")
     return MosSet("biq2021", paths, np.array(mos), np.array([path.name[:4] for path in paths]))

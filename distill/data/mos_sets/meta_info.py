@@ -133,7 +133,9 @@ def read_meta_info(name: str, folder: str | Path, split: str = "train") -> MosSe
             paths.append(path)
             mos.append(read.score(row, (layout.low, layout.high), _BEYOND))
     if not paths:
-        raise MosSetError(f"{photos[0]} holds none of the photos that {table.name!r} names for its {split} split")
+        raise MosSetError(
+            f"{photos[0]} holds none of the photos that {table.name!r} names for its {split} split; put them there"
+        )
     return MosSet(name, paths, np.array(mos), np.full(len(paths), name))
 
 

@@ -64,5 +64,6 @@ def read_scored_photos(
         paths.append(path)
         mos.append(read.score(row, scale))
     if not paths:
-        raise MosSetError(f"{table} names no photo{'' if split is None else f' for the {split} split'}")
+        of = "" if split is None else f" for the {split} split"
+        raise MosSetError(f"{table} names no photo{of}; write a line for each")
     return MosSet("own", paths, np.array(mos), np.array([row.cell("source") or "own" for row in chosen]))

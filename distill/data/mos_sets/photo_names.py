@@ -24,8 +24,9 @@ def find_photo(row: MosRow, folders: Sequence[Path]) -> Path | None:
 
 def no_photo(table: MosTable, row: MosRow, folder: Path) -> MosSetError:
     """The error that a row's photo is not there."""
-    hint = "; the table is no UTF-8: save it as CSV UTF-8" if table.guessed and not row.name.isascii() else ""
-    return MosSetError(f"{table.at(row)}: there is no photo {row.name!r} in {folder}{hint}")
+    is_doubtful = table.guessed and not row.name.isascii()
+    cure = "the table is no UTF-8, save it as CSV UTF-8" if is_doubtful else "mend the name, or take the line away"
+    return MosSetError(f"{table.at(row)}: there is no photo {row.name!r} in {folder}; {cure}")
 
 
 def rows_of(table: MosTable, paths: Iterable[Path]) -> dict[Path, MosRow]:
