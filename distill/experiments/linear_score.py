@@ -14,6 +14,7 @@ from distill.heads.full_batch import minimize
 from distill.networks.student import Linear
 from distill.training.features import LadderFeatures, ScoredFeatures
 from distill.training.losses import plcc_loss, ranking_loss
+from distill.training.standardization import Standardization
 
 
 @dataclass(frozen=True)
@@ -65,10 +66,9 @@ def fit_linear_score(
         parts = [fit_linear_score(scored.take(scored.sources == name), ladders, alone, columns) for name in names]
         share = config.consensus / len(parts)
         return tuple((1 - config.consensus) * one + share * sum(others) for one, *others in zip(whole, *parts))
-    mean = scored.features[:, columns].mean(0)
-    scale = 1 / (scored.features[:, columns].std(0) + 1e-4)
-    standard = (scored.features[:, columns] - mean) * scale
-    copies = (ladders.features[:, columns] - mean) * scale if ladders else None
+    standardize = Standardization(scored.features[:, columns])
+    standard = standardize(scored.features[:, columns])
+    copies = standardize(ladders.features[:, columns]) if ladders else None
 
     weight = torch.zeros(1, len(columns), requires_grad=True)
     bias = torch.logit(scored.mos.mean())[None].clone().requires_grad_(True)
@@ -88,8 +88,8 @@ def fit_linear_score(
     minimize([weight, bias], loss, config.iterations)
     with torch.no_grad():
         full = torch.zeros(1, scored.features.shape[1])
-        full[:, columns] = weight * scale
-        return full, bias - (weight * scale) @ mean
+        full[:, columns], bias = standardize.over_raw(weight, bias)
+        return full, bias
 
 
 def linear_score(features: torch.Tensor, linear: Linear) -> torch.Tensor:

@@ -10,6 +10,7 @@ from distill.heads.full_batch import minimize
 from distill.networks.student import Linear
 from distill.training.features import LadderFeatures
 from distill.training.losses import masked_mse
+from distill.training.standardization import Standardization
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,8 @@ def fit_attributes(ladders: LadderFeatures, natural: torch.Tensor, config: Attri
         natural: features n×d of ordinary photos, whose mean and spread the penalty is measured in.
         config: penalty and length of the fit.
     """
-    mean, scale = natural.mean(0), 1 / (natural.std(0) + 1e-4)
-    standard = (ladders.features - mean) * scale
+    standardize = Standardization(natural)
+    standard = standardize(ladders.features)
     weight = torch.zeros(ladders.targets.shape[1], standard.shape[1], requires_grad=True)
     bias = torch.zeros(ladders.targets.shape[1], requires_grad=True)
 
@@ -44,4 +45,4 @@ def fit_attributes(ladders: LadderFeatures, natural: torch.Tensor, config: Attri
 
     minimize([weight, bias], loss, config.iterations)
     with torch.no_grad():
-        return weight * scale, bias - (weight * scale) @ mean
+        return standardize.over_raw(weight, bias)

@@ -18,6 +18,7 @@ from torch.optim.lr_scheduler import OneCycleLR
 from distill.networks.student import HIDDEN_UNITS, Linear, add_hidden_units
 from distill.training.features import LadderFeatures, ScoredFeatures
 from distill.training.losses import plcc_loss, ranking_loss
+from distill.training.standardization import Standardization
 
 _SPREAD = 0.3  # of a hidden unit's value at the start, features being of spread 1
 
@@ -57,8 +58,8 @@ def fit_hidden_units(scored: ScoredFeatures, ladders: LadderFeatures, config: Hi
         seed: of the start and of the batches.
     """
     draw = torch.Generator().manual_seed(seed)
-    mean, scale = scored.features.mean(0), 1 / (scored.features.std(0) + 1e-4)
-    standard, copies = ((part.features - mean) * scale for part in (scored, ladders))
+    standardize = Standardization(scored.features)
+    standard, copies = standardize(scored.features), standardize(ladders.features)
     width = standard.shape[1]
     straight = torch.zeros(1, width, requires_grad=True)
     hidden = (torch.randn(HIDDEN_UNITS, width, generator=draw) * _SPREAD / width**0.5).requires_grad_(True)
@@ -87,8 +88,7 @@ def fit_hidden_units(scored: ScoredFeatures, ladders: LadderFeatures, config: Hi
         optimizer.step()
         schedule.step()
     with torch.no_grad():
-        weight = torch.cat([straight, hidden]) * scale
-        return weight, bias - weight @ mean
+        return standardize.over_raw(torch.cat([straight, hidden]), bias)
 
 
 def score_of(features: torch.Tensor, head: Linear) -> torch.Tensor:

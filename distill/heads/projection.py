@@ -20,6 +20,7 @@ from distill.teacher.prompt_scores import PromptScores, Scoring, prompt_scores
 from distill.teacher.prompts import GRADES
 from distill.training.features import LadderFeatures, ScoredFeatures
 from distill.training.losses import masked_mse, plcc_loss, ranking_loss
+from distill.training.standardization import Standardization
 
 
 @dataclass(frozen=True)
@@ -65,9 +66,9 @@ def fit_projection(
         config: penalties and length of the fit.
     """
     features = opinions.features.unflatten(1, (views, -1))
-    mean, scale = features.mean((0, 1)), 1 / (features.std((0, 1)) + 1e-4)
-    standard = ((features - mean) * scale).flatten(1)
-    copies = ((ladders.features.unflatten(1, (views, -1)) - mean) * scale).flatten(1) if ladders else None
+    standardize = Standardization(features)
+    standard = standardize(features).flatten(1)
+    copies = standardize(ladders.features.unflatten(1, (views, -1))).flatten(1) if ladders else None
     generator = torch.Generator().manual_seed(config.seed)
     weight = torch.randn(text.shape[1], features.shape[2], generator=generator).mul_(1e-3).requires_grad_(True)
     bias = _between_all(text).requires_grad_(True)
@@ -92,7 +93,7 @@ def fit_projection(
 
     optimizer.step(objective)
     with torch.no_grad():
-        return weight * scale, bias - (weight * scale) @ mean
+        return standardize.over_raw(weight, bias)
 
 
 def _between_all(text: torch.Tensor) -> torch.Tensor:

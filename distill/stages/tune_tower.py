@@ -26,6 +26,7 @@ from distill.teacher.low_rank import add_low_rank
 from distill.training.distributed import Process
 from distill.training.losses import plcc_loss, ranking_loss
 from distill.training.run_folder import RunFolder
+from distill.training.standardization import Standardization
 from distill.training.trainer import Objective, TrainerConfig, train
 
 _CROPS = (448, 480, 512)  # of which one is drawn for each step: nearly the whole photo, since its score is
@@ -64,13 +65,14 @@ class LinearScore(nn.Module):
     def __init__(self, features: torch.Tensor, scores: torch.Tensor) -> None:
         """Fit to ``features`` float32 n×d and ``scores`` float32 n."""
         super().__init__()
-        mean, scale = features.mean(0), 1 / (features.std(0) + 1e-4)
-        standard = (features - mean) * scale / features.shape[1] ** 0.5
+        standardize = Standardization(features)
+        standard = standardize(features) / features.shape[1] ** 0.5
         kernel = standard @ standard.t()
         kernel.diagonal().add_(_RIDGE)
-        weight = standard.t() @ torch.linalg.solve(kernel, scores - scores.mean()) * scale / features.shape[1] ** 0.5
+        weight = standard.t() @ torch.linalg.solve(kernel, scores - scores.mean())
+        weight = weight * standardize.scale / features.shape[1] ** 0.5
         self.register_buffer("weight", weight)
-        self.register_buffer("bias", scores.mean() - mean @ weight)
+        self.register_buffer("bias", scores.mean() - standardize.mean @ weight)
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Scores B of features B×d."""

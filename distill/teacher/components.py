@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import torch
 
+from distill.training.standardization import Standardization
+
 _OVERSAMPLED = 32
 _ITERATIONS = 4
 _SMALLEST = 1e-3  # of the first one's deviation: what varies less is the arithmetic's
@@ -22,27 +24,26 @@ class Components:
     """Whitened principal components of features of d numbers.
 
     Attributes:
-        mean, scale: float32 d, of the standardization.
+        standardize: what the features go through first.
         directions: float32 d×c.
         weights: float32 c with a mean of 1, falling.
         explained: share of the standardized features' variance that they hold, 0 to 1.
     """
 
-    mean: torch.Tensor
-    scale: torch.Tensor
+    standardize: Standardization
     directions: torch.Tensor
     weights: torch.Tensor
     explained: float
 
     def of(self, features: torch.Tensor) -> torch.Tensor:
         """Float32 n×c of features n×d; over the photos that they were fitted to of mean 0 and deviation 1."""
-        return ((features - self.mean) * self.scale) @ self.directions
+        return self.standardize(features) @ self.directions
 
 
 def principal_components(features: torch.Tensor, count: int, seed: int = 0) -> Components:
     """Components of ``features`` n×d; fewer than ``count`` where photos, or the ways in which they vary, are fewer."""
-    mean, scale = features.mean(0), 1 / (features.std(0) + 1e-4)
-    standard = (features - mean) * scale
+    standardize = Standardization(features)
+    standard = standardize(features)
     count = min(count, len(features) - 1, features.shape[1])
     drawn = min(count + _OVERSAMPLED, *standard.shape)
     with torch.random.fork_rng(devices=[]):  # the caller's own draws are not these
@@ -52,4 +53,4 @@ def principal_components(features: torch.Tensor, count: int, seed: int = 0) -> C
     count = int((deviation > _SMALLEST * deviation[0]).sum())
     deviation = deviation[:count]
     explained = float(deviation.square().sum() / standard.square().sum(1).mean())
-    return Components(mean, scale, directions[:, :count] / deviation, deviation / deviation.mean(), explained)
+    return Components(standardize, directions[:, :count] / deviation, deviation / deviation.mean(), explained)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from distill.training.standardization import Standardization
+
 _WIDTH = 0.3  # of the kernel: its exponent at two photos as far apart as features of unit variance are, halved
 _PENALTY = 1.0
 
@@ -16,10 +18,9 @@ _PENALTY = 1.0
 class KernelRidge(nn.Module):
     """Scores of features, fitted to n photos by ``fit_kernel_ridge``."""
 
-    def __init__(self, mean: torch.Tensor, scale: torch.Tensor, support: torch.Tensor) -> None:
+    def __init__(self, standardize: Standardization, support: torch.Tensor) -> None:
         super().__init__()
-        self.register_buffer("mean", mean)
-        self.register_buffer("scale", scale)
+        self.standardize = standardize
         self.register_buffer("support", support)
         self.register_buffer("norms", support.square().sum(1))
         self.register_buffer("weight", torch.zeros(len(support), device=support.device))
@@ -28,7 +29,7 @@ class KernelRidge(nn.Module):
     @torch.no_grad()
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Scores, float32 B of float32 B×d; not held to [0, 1]."""
-        return self.kernel((features.float() - self.mean) * self.scale) @ self.weight + self.middle
+        return self.kernel(self.standardize(features.float())) @ self.weight + self.middle
 
     def kernel(self, standard: torch.Tensor) -> torch.Tensor:
         """Similarities to the photos it was fitted to, B×n of standardized features B×d."""
@@ -38,8 +39,8 @@ class KernelRidge(nn.Module):
 
 def fit_kernel_ridge(features: torch.Tensor, scores: torch.Tensor) -> KernelRidge:
     """Fit to ``features`` float32 n×d and ``scores`` float32 n."""
-    mean, scale = features.mean(0), 1 / (features.std(0) + 1e-4)
-    ridge = KernelRidge(mean, scale, (features - mean) * scale)
+    standardize = Standardization(features)
+    ridge = KernelRidge(standardize, standardize(features))
     kernel = ridge.kernel(ridge.support)
     kernel.diagonal().add_(_PENALTY)
     ridge.middle.copy_(scores.mean())

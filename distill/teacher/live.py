@@ -13,6 +13,7 @@ from torch import nn
 
 from distill.teacher.components import Components
 from distill.teacher.kernel_ridge import KernelRidge
+from distill.training.standardization import Standardization
 
 SCORES = 2
 
@@ -48,8 +49,7 @@ class LiveTeacher(nn.Module):
         self.ridge, self.score = ridge, score
         own = torch.full((SCORES,), score_weight, device=components.weights.device)
         self.register_buffer("weights", torch.cat([components.weights, own]))
-        self.register_buffer("mean", torch.zeros(SCORES, device=own.device))
-        self.register_buffer("scale", torch.ones(SCORES, device=own.device))
+        self.standardized: nn.Module = nn.Identity()
 
     @torch.no_grad()
     def scores(self, photos: torch.Tensor) -> torch.Tensor:
@@ -58,15 +58,13 @@ class LiveTeacher(nn.Module):
 
     def standardize(self, scores: torch.Tensor) -> None:
         """Take mean and deviation of the targets from scores n×2."""
-        self.mean.copy_(scores.mean(0))
-        self.scale.copy_(1 / (scores.std(0) + 1e-4))
+        self.standardized = Standardization(scores)
 
     @torch.no_grad()
     def forward(self, photos: torch.Tensor) -> torch.Tensor:
         """Targets, float32 B×(c + 2), of photos B×3×S×S in [0, 1]."""
         known = self.read(photos)
-        scores = (self._scores(known, photos) - self.mean) * self.scale
-        return torch.cat([self.components.of(known), scores], dim=1)
+        return torch.cat([self.components.of(known), self.standardized(self._scores(known, photos))], dim=1)
 
     def _scores(self, known: torch.Tensor, photos: torch.Tensor) -> torch.Tensor:
         return torch.stack([self.ridge(known), self.score(self.read_tuned(photos))], dim=1)
