@@ -23,7 +23,6 @@ from distill.data.enough import nothing_to_rank, warn
 from distill.data.intervals import srcc_interval
 from distill.data.mos_sets import MosSet, MosSetError
 from distill.data.mos_sets.mos_table import read_mos_table
-from distill.data.mos_sets.photo_names import rows_of
 
 FEWEST = 5  # photos of a group
 
@@ -110,7 +109,7 @@ def read_teacher_scores(table: Path, mos_set: MosSet) -> np.ndarray:
         MosSetError: no such table, a row that cannot be read right, or no score in [0, 1] of a photo.
     """
     read = read_mos_table(table)
-    rows, scores = rows_of(read, mos_set.paths), []
+    rows, scores = read.rows_of(mos_set.paths), []
     for path in mos_set.paths:
         if path not in rows:
             raise MosSetError(f"{table} has no score of {path.name}; it must name every photo of the set")

@@ -19,7 +19,6 @@ from distill.data.degraded_photos import CLEAN, DegradedPhoto, render
 from distill.data.enough import nothing_to_rank
 from distill.data.mos_sets import VALIDATION_SHARE, split_by_hash
 from distill.data.mos_sets.mos_table import read_mos_table
-from distill.data.mos_sets.photo_names import rows_of
 from distill.degradations.degrade import KINDS, LEVELS
 
 FEWEST = 16
@@ -81,7 +80,7 @@ def opinions_of(photos: list[Path], table: Path) -> dict[Path, float]:
         CalibrationError: it names none of them.
     """
     read = read_mos_table(table)
-    opinions = {path: read.score(row) for path, row in rows_of(read, photos).items()}
+    opinions = {path: read.score(row) for path, row in read.rows_of(photos).items()}
     if not opinions:
         raise CalibrationError(f"none of the {len(photos)} photos is in the table of --mos, {table}")
     return opinions

@@ -14,7 +14,7 @@ from pocketiqa.preprocess import preprocess
 from torch import nn
 
 from distill.data.degraded_photos import DegradedPhoto, render
-from distill.data.mos_sets import MosSet
+from distill.data.mos_sets.photo_set import MosSet
 from distill.data.training_photos import read_photo
 from distill.heads.attributes import AttributesConfig, fit_attributes
 from distill.heads.hidden_units import HiddenUnitsConfig, fit_hidden_units

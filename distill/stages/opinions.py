@@ -12,7 +12,7 @@ import torch
 from pocketiqa.parity import srcc
 from pocketiqa.preprocess import PreprocessSpec, preprocess
 
-from distill.data.mos_sets import VALIDATION_SHARE, MosSet, split_by_hash
+from distill.data.mos_sets.photo_set import VALIDATION_SHARE, MosSet, split_by_hash
 from distill.data.training_photos import read_photo
 from distill.teacher.teacher import Teacher
 from distill.training.losses import fidelity_loss, plcc_loss

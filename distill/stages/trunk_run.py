@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from distill.data.mos_sets import MosSet
+from distill.data.mos_sets.photo_set import MosSet
 from distill.networks.student import Student, load_student
 from distill.training.run_folder import RunError
 

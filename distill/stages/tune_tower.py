@@ -18,7 +18,7 @@ import torch
 from torch import nn
 
 from distill.data.device_views import views_of
-from distill.data.mos_sets import MosSet
+from distill.data.mos_sets.photo_set import MosSet
 from distill.data.photo_pool import PhotoPool
 from distill.networks.tensors import save_tensors
 from distill.teacher.clip_features import CLIP_INPUT, BlockStatistics, normalized

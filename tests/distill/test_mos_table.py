@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from distill.data.mos_sets.mos_table import read_mos_table
-from distill.data.mos_sets.photo_names import find_photo, rows_of
+from distill.data.mos_sets.photo_names import find_photo
 from distill.data.mos_sets.photo_set import MosSetError
 
 PHOTOS = {"grün/one.jpg": 0.72, "two, too.png": 0.31, "three.jpg": 1.0}
@@ -130,7 +130,7 @@ def test_a_photo_is_found_however_its_name_is_spelt(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     file = tmp_path / "scores.csv"
     file.write_text(f"name,score\nga\\\u00fc.jpg,0.5\no\u0308.jpg,0.6\n{'x' * 999}.jpg,0.7\nga,0.8\n")
-    found = [find_photo(row, [tmp_path / "nowhere", tmp_path]) for row in read_mos_table(file).rows]
+    found = [find_photo(row.name, [tmp_path / "nowhere", tmp_path]) for row in read_mos_table(file).rows]
     assert found == [tmp_path / "ga/u\u0308.jpg", tmp_path / "\u00f6.jpg", None, None]
 
 
@@ -139,6 +139,6 @@ def test_a_photo_takes_the_row_with_the_most_of_its_path_and_no_row_serves_two(t
     file.write_text("name,score\na.jpg,0.1\ny/a.jpg,0.2\n/root/b.jpg,0.3\n")
     table = read_mos_table(file)
     paths = [Path("p/x/a.jpg"), Path("p/y/a.jpg"), Path("/root/b.jpg"), Path("c.jpg")]
-    assert {path: row.score for path, row in rows_of(table, paths).items()} == dict(zip(paths, ("0.1", "0.2", "0.3")))
+    assert {path: row.score for path, row in table.rows_of(paths).items()} == dict(zip(paths, ("0.1", "0.2", "0.3")))
     with pytest.raises(MosSetError, match=r"line 2: 'a.jpg' stands for p/x/a.jpg and for p/z/a.jpg; write paths"):
-        rows_of(table, [*paths, Path("p/z/a.jpg")])
+        table.rows_of([*paths, Path("p/z/a.jpg")])

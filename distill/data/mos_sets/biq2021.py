@@ -39,7 +39,7 @@ def read_biq2021(folder: str | Path, split: str = "train") -> MosSet:
     read = read_mos_table(table)
     for row in read.rows:
         score = read.score(row, (0.0, 1.0))
-        if path := find_photo(row, [folder / "Images"]):
+        if path := find_photo(row.name, [folder / "Images"]):
             paths.append(path)
             mos.append(score)
     if not paths:

@@ -129,7 +129,7 @@ def read_meta_info(name: str, folder: str | Path, split: str = "train") -> MosSe
     read = read_mos_table(table)
     paths, mos = [], []
     for row in _in_split(read, split):
-        if path := find_photo(row, photos):
+        if path := find_photo(row.name, photos):
             paths.append(path)
             mos.append(read.score(row, (layout.low, layout.high), _BEYOND))
     if not paths:

@@ -7,14 +7,14 @@ name and score. ``Image Name;MOS`` with decimal commas is as good as ``name,scor
 from __future__ import annotations
 
 import math
-import posixpath
 import re
-import unicodedata
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from distill.data.mos_sets.csv_rows import CsvRow, read_csv
+from distill.data.mos_sets.photo_names import endings, spelling
 from distill.data.mos_sets.photo_set import MosSetError
 
 NAMES = ("name", "img_name", "image_name", "dist_name", "file_name", "file", "path", "image")
@@ -100,6 +100,32 @@ class MosTable:
             raise MosSetError(f"{self.at(row)}: split is {row.cell('split')!r}; give train, val or test")
         return found
 
+    def rows_of(self, paths: Iterable[Path]) -> dict[Path, MosRow]:
+        """The row of each photo that has one: a name is the photo's path from any folder above it.
+
+        Raises:
+            MosSetError: one name stands for two photos.
+        """
+        rows = {spelling(row.name): row for row in self.rows}
+        found: dict[Path, MosRow] = {}
+        photo_of: dict[int, Path] = {}
+        for path in paths:
+            row = next((rows[end] for end in endings(path) if end in rows), None)
+            if row is None:
+                continue
+            if (other := photo_of.setdefault(row.line, path)) != path:
+                raise MosSetError(
+                    f"{self.at(row)}: {row.name!r} stands for {other} and for {path}; write paths that tell them apart"
+                )
+            found[path] = row
+        return found
+
+    def no_photo(self, row: MosRow, folder: Path) -> MosSetError:
+        """The error that a row's photo is not there."""
+        is_doubtful = self.guessed and not row.name.isascii()
+        cure = "the table is no UTF-8, save it as CSV UTF-8" if is_doubtful else "mend the name, or take the line away"
+        return MosSetError(f"{self.at(row)}: there is no photo {row.name!r} in {folder}; {cure}")
+
     def at(self, row: MosRow) -> str:
         """Where a row stands, for a message."""
         return f"{self.file}, line {row.line}"
@@ -113,11 +139,6 @@ def split_of(cell: str) -> str | None:
 def plain(column: str) -> str:
     """A column's name without what spelling adds: ``Image Name`` and ``image_name`` are one."""
     return re.sub(r"[\s_-]", "", column.casefold())
-
-
-def spelling(name: str) -> str:
-    """One for all ways to write a path."""
-    return posixpath.normpath(unicodedata.normalize("NFC", name.replace("\\", "/")))
 
 
 def read_mos_table(file: Path) -> MosTable:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from distill.data.mos_sets.mos_table import read_mos_table
-from distill.data.mos_sets.photo_names import find_photo, no_photo
+from distill.data.mos_sets.photo_names import find_photo
 from distill.data.mos_sets.photo_set import MosSet, MosSetError
 
 _TABLE = "scores.csv"
@@ -58,9 +58,9 @@ def read_scored_photos(
     chosen = [row for row in read.rows if read.split(row) == split or split is None]
     paths, mos = [], []
     for row in chosen:
-        path = find_photo(row, [folder])
+        path = find_photo(row.name, [folder])
         if path is None:
-            raise no_photo(read, row, folder)
+            raise read.no_photo(row, folder)
         paths.append(path)
         mos.append(read.score(row, scale))
     if not paths:

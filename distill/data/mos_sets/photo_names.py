@@ -1,56 +1,33 @@
-"""Which photo a table means: names as Windows, macOS and Linux spell them, from any folder above the photo."""
+"""Which file a name in a table means: names as Windows, macOS and Linux spell them."""
 
 from __future__ import annotations
 
 import os
+import posixpath
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from distill.data.mos_sets.mos_table import MosRow, MosTable, spelling
-from distill.data.mos_sets.photo_set import MosSetError
 
-
-def find_photo(row: MosRow, folders: Sequence[Path]) -> Path | None:
-    """The file that a row names below the first of ``folders`` that has it; None where none has."""
-    names = (row.name, row.name.replace("\\", "/"))
+def find_photo(name: str, folders: Sequence[Path]) -> Path | None:
+    """The file ``name`` below the first of ``folders`` that has it; None where none has."""
+    names = (name, name.replace("\\", "/"))
     # macOS writes an accent as a letter of its own.
-    spellings = dict.fromkeys(
-        [*names, *(unicodedata.normalize(form, name) for name in names for form in ("NFC", "NFD"))]
-    )
-    candidates = (folder / name for folder in folders for name in spellings)
+    accents = [unicodedata.normalize(form, one) for one in names for form in ("NFC", "NFD")]
+    spellings = dict.fromkeys([*names, *accents])
+    candidates = (folder / one for folder in folders for one in spellings)
+    # os.path's, which takes a name that no file can have.
     return next((path for path in candidates if os.path.isfile(path)), None)
 
 
-def no_photo(table: MosTable, row: MosRow, folder: Path) -> MosSetError:
-    """The error that a row's photo is not there."""
-    is_doubtful = table.guessed and not row.name.isascii()
-    cure = "the table is no UTF-8, save it as CSV UTF-8" if is_doubtful else "mend the name, or take the line away"
-    return MosSetError(f"{table.at(row)}: there is no photo {row.name!r} in {folder}; {cure}")
+def spelling(name: str) -> str:
+    """One for all ways to write a path."""
+    return posixpath.normpath(unicodedata.normalize("NFC", name.replace("\\", "/")))
 
 
-def rows_of(table: MosTable, paths: Iterable[Path]) -> dict[Path, MosRow]:
-    """The row of each photo that has one: a name is the photo's path from any folder above it.
-
-    Raises:
-        MosSetError: one name stands for two photos.
-    """
-    rows = {spelling(row.name): row for row in table.rows}
-    found: dict[Path, MosRow] = {}
-    photo_of: dict[int, Path] = {}
-    for path in paths:
-        whole = spelling(path.as_posix())
-        parts = whole.split("/")
-        row = next((rows[end] for end in (whole, *_endings(parts)) if end in rows), None)
-        if row is None:
-            continue
-        if (other := photo_of.setdefault(row.line, path)) != path:
-            raise MosSetError(
-                f"{table.at(row)}: {row.name!r} stands for {other} and for {path}; write paths that tell them apart"
-            )
-        found[path] = row
-    return found
-
-
-def _endings(parts: list[str]) -> Iterable[str]:
-    return ("/".join(parts[start:]) for start in range(1, len(parts)))
+def endings(path: Path) -> Iterator[str]:
+    """The names that a table may give a photo, as ``spelling`` writes them: its path from any folder above it."""
+    whole = spelling(path.as_posix())
+    yield whole
+    parts = whole.split("/")
+    yield from ("/".join(parts[start:]) for start in range(1, len(parts)))
