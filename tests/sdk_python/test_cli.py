@@ -189,9 +189,9 @@ def test_a_wrong_call_exits_2(arguments: list[str], capsys: pytest.CaptureFixtur
     ("arguments", "words"),
     [
         ([], ["score photos", "say what a bundle", "check a bundle", "is an app's input", "one .pocketiqa file"]),
-        ([], ["Photo quality with pocketiqa bundles", "score|inspect|verify|check-input|pack|unpack", "--version"]),
+        ([], ["Photo quality with pocketiqa bundles", "score|gate|fit-gate|", "|verify|check-input|pack", "--version"]),
         (["score"], ["PATH", "a photo, or a folder", "--bundle BUNDLE", "{int8,fp32}", "{table,csv,jsonl,parquet}"]),
-            (["score"], ["--files-from LIST", "one a line", "-0", "end with NUL", "--workers N", "--resume", "a core"]),
+        (["score"], ["--files-from LIST", "one a line", "-0", "end with NUL", "--workers N", "--resume", "a core"]),
         (["score"], ["the bundle to score with", "-o FILE", "default: standard output", "descend into folders"]),
         (["inspect"], ["BUNDLE|FILE.pte", "--json"]),
         (["verify"], ["BUNDLE", "--images DIR", "on these photos", "--json", "--diagnose", "the layer that broke"]),
