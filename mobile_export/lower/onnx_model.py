@@ -31,7 +31,8 @@ def write_onnx(request: Request) -> None:
     The model has the input ``photo``, the output ``quality`` and, where the network has one, ``map``; its
     ``metadata_props`` hold the artifact's metadata as JSON.
     """
-    model = _export(request.graph, torch.from_numpy(request.inputs[0]))
+    model = onnx.ModelProto()
+    model.CopyFrom(_export(request.graph))
     _forget_how_it_was_made(model)
     text = json.dumps(request.metadata, sort_keys=True, ensure_ascii=False, allow_nan=False)
     model.metadata_props.add(key=METADATA_KEY, value=text)
@@ -55,16 +56,13 @@ def open_openvino(path: Path) -> Run:
     return lambda views: program.run(views)[0]
 
 
-@lru_cache(maxsize=1)  # two artifacts ask about one graph, and an answer takes seconds
 def unsupported_by_onnx(exported: torch.export.ExportedProgram) -> list[str]:
     """Operators of a graph that PyTorch cannot write as ONNX; none where it takes all.
 
     The exporter stops at the first one, so that is the one that is named.
     """
-    (photo,) = exported.graph_signature.user_inputs
-    value = next(node.meta["val"] for node in exported.graph.nodes if node.name == photo)
     try:
-        _export(exported, torch.zeros(tuple(value.shape)))
+        _export(exported)
     except torch.onnx.OnnxExporterError as error:
         chain, found = error, None
         while chain is not None and found is None:
@@ -75,12 +73,15 @@ def unsupported_by_onnx(exported: torch.export.ExportedProgram) -> list[str]:
     return []
 
 
-def _export(exported: torch.export.ExportedProgram, photo: torch.Tensor) -> onnx.ModelProto:
+@lru_cache(maxsize=1)  # an export takes seconds: what answers whether a graph can be written is then written
+def _export(exported: torch.export.ExportedProgram) -> onnx.ModelProto:
+    (photo,) = exported.graph_signature.user_inputs
+    value = next(node.meta["val"] for node in exported.graph.nodes if node.name == photo)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
             exported,
-            (photo,),
+            (torch.zeros(tuple(value.shape)),),
             dynamo=True,
             opset_version=OPSET,
             input_names=[INPUT_NAME],

@@ -23,7 +23,7 @@ from pocketiqa.scorer import Scorer
 from benchmarks.__main__ import main as benchmarks
 from mobile_export.artifacts import ARTIFACTS, ONNX_FP32, ONNX_INT8, Artifact
 from mobile_export.commands.build import BuildResult
-from mobile_export.graphs import Graphs, Int8Graphs
+from mobile_export.graphs import Graphs, Int8Graphs, eager
 from mobile_export.lower.onnx_model import OPSET, open_onnx, unsupported_by_onnx, write_onnx
 from mobile_export.lower.request import Request
 from mobile_export.verify import onnx_checks
@@ -35,22 +35,14 @@ from mobile_export.verify.rounding import Rounding
 PHOTOS = small_student.photos()[:6]
 
 
-def _run(network: Callable) -> Callable[[np.ndarray], np.ndarray]:
-    def run(views: np.ndarray) -> np.ndarray:
-        with torch.no_grad():
-            return network(torch.from_numpy(np.ascontiguousarray(views)))[0].numpy()
-
-    return run
-
-
 @pytest.fixture(scope="module")
 def check(built: BuildResult) -> Callable[..., None]:
     """Judges a file as the build does."""
     int8 = Int8Graphs(small_student.prepared(), small_student.exported_int8(), None)
     graphs = Graphs(small_student.small_student(), small_student.exported_float(), int8)
     before = ParityLadder(PHOTOS)
-    before.step("eager float", _run(small_student.small_student()))
-    before.step("converted int8", _run(small_student.exported_int8().module()))
+    before.step("eager float", eager(small_student.small_student()))
+    before.step("converted int8", eager(small_student.exported_int8().module()))
     before.step("fp32 .pte", ARTIFACTS["fp32"].open(built.out / ARTIFACTS["fp32"].path))
     rounding = Rounding.of(small_student.exported_int8().module(), PHOTOS, before.outputs["converted int8"])
     scales = Scales(float(np.std(before.outputs["eager float"][:, 0])), rounding, small_student.PROMISE)
@@ -276,6 +268,19 @@ def test_the_largest_float_weight_off_by_one_percent_breaks_the_outputs(damage: 
         _change(model, _nodes(model, "Conv")[0].input[1], grow)
 
     assert damage(ONNX_FP32, do) == "photos"
+
+
+def test_whether_a_graph_can_be_written_is_asked_and_answered_by_one_export(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exports, export = [], torch.onnx.export
+    monkeypatch.setattr(torch.onnx, "export", lambda *given, **how: exports.append(1) or export(*given, **how))
+    exported = torch.export.export(torch.nn.Flatten(), (torch.rand(1, 3, 32, 32),))
+    assert unsupported_by_onnx(exported) == unsupported_by_onnx(exported) == []
+    files = [tmp_path / name for name in ("first", "second")]
+    for path in files:
+        write_onnx(Request(exported, {}, path))
+    assert len(exports) == 1 and files[0].read_bytes() == files[1].read_bytes()
 
 
 def test_an_operator_that_onnx_lacks_is_named() -> None:

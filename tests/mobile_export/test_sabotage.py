@@ -18,7 +18,7 @@ from pocketiqa.runtime import load_program
 from torch import nn
 
 from mobile_export.artifacts import COREML_FP16, COREML_W8A8
-from mobile_export.graphs import Graphs, Int8Graphs
+from mobile_export.graphs import Graphs, Int8Graphs, eager
 from mobile_export.verify import bounds
 from mobile_export.verify.bounds import SAME_GRAPH, Scales
 from mobile_export.verify.diagnosis import diagnose_graphs, diagnose_package
@@ -28,14 +28,6 @@ from mobile_export.verify.package_checks import check_package
 from mobile_export.verify.rounding import Rounding
 
 PHOTOS = small_student.photos()[:24]
-
-
-def eager(network: Callable) -> Callable[[np.ndarray], np.ndarray]:
-    def run(views: np.ndarray) -> np.ndarray:
-        with torch.no_grad():
-            return network(torch.from_numpy(np.ascontiguousarray(views)))[0].numpy()
-
-    return run
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +147,7 @@ def test_a_zero_point_off_by_one_in_the_graph_breaks_converted_int8(ladder: Pari
 )
 def test_an_artifact_fed_wrongly_breaks_its_outputs(ladder: ParityLadder, mistaken: Callable) -> None:
     run = eager(small_student.small_student())
-    ladder.step("fed wrongly", lambda views: run(mistaken(views)))
+    ladder.step("fed wrongly", lambda views: run(np.ascontiguousarray(mistaken(views))))
     with pytest.raises(BrokenParityCheck, match="fed wrongly on photos"):
         ladder.check("eager float", "fed wrongly", SAME_GRAPH)
 
