@@ -21,6 +21,7 @@ COMMANDS = {
     "accuracy": "agreement of a bundle's scores with mean opinion scores",
     "gate": "does a gate keep its promise, and what does it catch beside single thresholds?",
     "consistency": "does the score fall as a photo gets worse, and stay for a mirrored or cropped one?",
+    "bursts": "does `pocketiqa best` group a burst, and find its clean shot?",
     "peers": "measure other runtimes and other networks in turns with a bundle",
     "compare": "is the second perf.json slower than the first?",
 }

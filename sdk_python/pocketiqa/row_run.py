@@ -14,7 +14,7 @@ import json
 import sys
 from argparse import Namespace
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -71,6 +71,7 @@ def run_rows(
     *,
     settings: dict[str, Any],
     kind: Callable[[Row], str] = lambda row: "failed" if row["error"] else "scored",
+    finish: Callable[[Iterator[Row]], Iterable[Row]] = iter,
 ) -> Counter[str]:
     """Score the photos and write their rows where the options say.
 
@@ -80,6 +81,7 @@ def run_rows(
         make_row: a result's row; it holds ``path`` and ``error``.
         settings: what the rows depend on, of ``settings_of``.
         kind: what a row is counted as.
+        finish: makes the rows that are written of all that were made, for what one photo's row cannot say alone.
 
     Returns:
         How many rows there are of each kind.
@@ -92,14 +94,14 @@ def run_rows(
     if options.output is None:
         counts = Counter()
         write = row_writer(sys.stdout, options.format, columns, photos)
-        for row in rows():
+        for row in finish(rows()):
             write(row)
             counts[kind(row)] += 1
         sys.stdout.write(footer)
         return counts
     with Journal(options.output, settings, resume=options.resume) as journal:
         counts = Counter(kind(row) for row in rows(journal))
-        kept = (journal.row(photo) for photo in photos)
+        kept = finish(journal.row(photo) for photo in photos)
         made_by = {**settings, "photos": len(photos), **counts}
         if options.format == "parquet":
             with whole_output(options.output, "wb") as file:

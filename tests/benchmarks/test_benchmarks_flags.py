@@ -98,6 +98,13 @@ CASES = {
         "bundle": (["--images", "a"], ["--images", "a", "--bundle", "{other}"]),
         "variant": (["--images", "a"], ["--images", "a", "--variant", "fp32"]),
     },
+    "bursts": {
+        "images": (["--images", "a"], ["--images", "b"]),
+        "bundle": (["--images", "a"], ["--images", "a", "--bundle", "{other}"]),
+        "variant": (["--images", "a"], ["--images", "a", "--variant", "fp32"]),
+        "count": (["--images", "a"], ["--images", "a", "--count", "5"]),
+        "ladders": (["--images", "a"], ["--images", "a", "--ladders", "0"]),
+    },
     "peers": {
         "bundle": ([], ["--bundle", "{other}"]),
         "photo": ([], ["--photo", "{album}/one.jpg"]),
@@ -130,6 +137,10 @@ STAND_INS: dict[str, dict[str, object]] = {
         "read_metric": np.zeros(1),
     },
     "consistency": {"measure_consistency": "figures"},
+    "bursts": {
+        "pristine_photos": [Path("photo.jpg")] * 400, "Scorer": "scorer",
+        "measure_best_shots": "figures", "measure_ladder_picks": "ladders",
+    },
     "peers": {"write_material": None, "measure": [PeerSamples("ours, int8 .pte", "this student", samples_ms=[1.0])]},
     "compare": {},
 }  # fmt: skip

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 from pocketiqa.cli import main
 from pocketiqa.commands import COMMANDS
 from pocketiqa.gate import Gate, Threshold
@@ -65,6 +65,22 @@ CASES = {
     ("verify", "--json"): (["verify", "{bundle}"], ["--json"]),
     ("verify", "--diagnose"): (["verify", "{bundle}"], ["--diagnose"]),
     ("check_input", "--photo"): (["check-input", "{bundle}", "{tensor}"], ["--photo", "{other}"]),
+    ("best", "--within"): (["best", "{burst}", "--bundle", "{bundle}"], ["--within", "1"]),
+    ("best", "--xmp"): (["best", "{burst}", "--bundle", "{bundle}"], ["--xmp", "digikam"]),
+    ("best", "--copy-to"): (["best", "{burst}", "--bundle", "{bundle}"], ["--copy-to", "{out}"]),
+}
+# What every command over photos takes.
+CASES |= {
+    (command, flag): ([command, *without[1:], *needs], ["--workers", "0"] if flag == "--workers" else given)
+    for command, needs in (("best", []), ("report", ["-o", "{out}/page.html"]))
+    for (of, flag), (without, given) in [*CASES.items()]
+    if of == "score"
+} | {
+    ("report", "-o"): (["report", "{photo}", "-o", "{out}/page.html"], ["-o", "{out}/other.html"]),
+    ("report", "--gate"): (["report", "{photo}", "--bundle", "{bundle}", "-o", "{out}/page.html"], ["--gate", "{gate}"]),
+    ("report", "--csv"): (["report", "{photo}", "-o", "{out}/page.html"], ["--csv", "{out}/rows.csv"]),
+    ("report", "--title"): (["report", "{photo}", "-o", "{out}/page.html"], ["--title", "Holiday"]),
+    ("report", "--resume"): (["report", "{photo}", "-o", "{out}/stopped"], ["--resume"]),
 }
 
 
@@ -104,18 +120,26 @@ def test_a_flag_changes_something(
     places = {"bundle": tiny_bundle, "photo": golden / "coffee.png", "other": golden / "chelsea.png"}
     places |= {"album": tmp_path / "album", "out": out, "tensor": tmp_path / "x.npy", "list": tmp_path / "list"}
     places["list"].write_text(f"{places['other']}\n")
+    places["burst"] = tmp_path / "burst"
+    places["burst"].mkdir()
+    exif = Image.Exif()
+    for left, second in ((0, "20"), (30, "25")):  # too different for copies of one photo, alike enough for a burst
+        exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal] = f"2026:11:27 12:00:{second}"
+        shot = Image.fromarray(photos["coffee"]).crop((left, 0, 500 + left, 400))
+        shot.save(places["burst"] / f"{second}.jpg", exif=exif)
     with Journal(out / "stopped", {"of": "another run"}) as journal:
         journal.append("photo.jpg", {})
 
     Gate((Threshold("score", 0.5, "poor"),)).write(tmp_path / "gate.json")
     places |= {"gate": tmp_path / "gate.json", "labels": write_labels(tmp_path / "labels.csv", tiny_bundle, photos)}
 
-    def ending(call: list[str]) -> tuple[int, str, str, list[str]]:
+    def ending(call: list[str]) -> tuple[object, ...]:
         try:
             status = main([part.format(**places) for part in call])
         except SystemExit as misuse:
             status = misuse.code
-        return status, *capsys.readouterr(), sorted(path.name for path in out.iterdir())
+        pages = [page.read_bytes() for page in out.glob("*.html")]
+        return status, *capsys.readouterr(), sorted(path.name for path in out.iterdir()), pages
 
     without, given = CASES[command, flag]
     assert ending(without) == ending(without) != ending([*without, *given])
