@@ -45,7 +45,16 @@ def _teacher_scores(arguments: list[str]) -> dict[str, object]:
     return write_teacher_scores(tyro.cli(TeacherScoresConfig, prog="python -m distill teacher-scores", args=arguments))
 
 
-_COMMANDS = {"teacher": _teacher, "trunk": _trunk, "student": _student, "teacher-scores": _teacher_scores}
+def _explain(arguments: list[str]) -> dict[str, object]:
+    """say what each view, depth and hidden unit added to a photo's score"""
+    from distill.stages.explain_score import ExplainConfig, explain_score
+
+    return explain_score(tyro.cli(ExplainConfig, prog="python -m distill explain", args=arguments))
+
+
+_COMMANDS = {
+    "teacher": _teacher, "trunk": _trunk, "student": _student, "teacher-scores": _teacher_scores, "explain": _explain,
+}  # fmt: skip
 _USAGE = f"usage: python -m distill {{{','.join(_COMMANDS)}}} [options]"
 
 
