@@ -35,6 +35,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages, the files that they show or link to, and the script that draws diagrams."""
     pages = [*ROOT.glob("*.md"), *(page for room in ROOMS for page in (ROOT / room).rglob("*.md"))]
+    pages = [page for page in pages if "node_modules" not in page.parts]
     wanted = set(pages)
     for page in pages:
         targets = (page.parent / match["target"] for match in _LINK.finditer(page.read_text()))

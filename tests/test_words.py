@@ -14,6 +14,7 @@ import pytest
 CHECKOUT = Path(__file__).parents[1]
 ROOMS = ("distill", "quantize", "mobile_export", "sdk_python", "benchmarks", "tests")
 PAGES = [*CHECKOUT.glob("*.md"), *(page for room in ROOMS for page in (CHECKOUT / room).rglob("*.md"))]
+PAGES = [page for page in PAGES if "node_modules" not in page.parts]
 READMES = [page for page in PAGES if page.name == "README.md"]
 LIMITS = {CHECKOUT / "README.md": 120} | {CHECKOUT / room / "README.md": 100 for room in ROOMS}
 

@@ -22,6 +22,7 @@ from mobile_export.bundle.golden import WALL
 from mobile_export.bundle.model_card import hub_config, model_card
 from mobile_export.graphs import FLOAT
 from mobile_export.integration import refusal, write_integration
+from mobile_export.integration.web_page import write_web
 from mobile_export.lower.request import Delegation
 from mobile_export.sources import VERSION, Sources
 from mobile_export.verify.decisions import check_decisions
@@ -145,13 +146,18 @@ class BundleWriter:
                 check_decisions(ladder, gate, measures, FLOAT, ARTIFACTS[name].step)
 
     def finish(self, checks: Sequence[ParityCheck], report: str | None) -> None:
-        """Write the model card, the report if there is one, the files for apps and, last, the manifest; then read all
-        files once more.
+        """Write the files for browsers, the model card, the report if there is one, the files for apps and, last, the
+        manifest; then read all files once more.
 
         Raises:
             BundleError: a file is no longer what was hashed and verified.
         """
         sources = self.sources
+        if any(variant.backend == "onnx" for variant in self.variants.values()):
+            names, notes = write_web(self.root)
+            self.notes += notes
+            for name in names:
+                self.add_file(name)
         card = model_card(
             self.network, VERSION, sources.training, sources.quantization, checks, self.notes,
             sorted({variant.backend for variant in self.variants.values()}),

@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 import small_student
 
+from benchmarks.browser import NoBrowser, find_chromium
 from mobile_export.artifacts import ARTIFACTS, Artifact
 from mobile_export.bundle.golden import golden_photos
 from mobile_export.commands.build import BuildResult, Config, build
+from mobile_export.integration.web_page import FOLDER, RUNTIME
 from mobile_export.lower.request import Delegation, Request
 from tests.made_once import made_once
 
@@ -45,6 +47,31 @@ def built(small_config: Config, tmp_path_factory: pytest.TempPathFactory) -> Bui
     folder = made_once(tmp_path_factory, "built", make)
     result = pickle.loads((folder / "result").read_bytes())
     return replace(result, out=folder / "bundle")
+
+
+@pytest.fixture(scope="session")
+def shipped(tmp_path_factory: pytest.TempPathFactory) -> BuildResult:
+    """The shipped student's bundle for ExecuTorch and ONNX Runtime, judged on three golden photos."""
+
+    def make(folder: Path) -> None:
+        coreml = tuple(name for name, artifact in ARTIFACTS.items() if artifact.runtime == "coreml")
+        config = Config(out=folder / "bundle", skip=("bpte", *coreml, "report"))
+        (folder / "result").write_bytes(pickle.dumps(build(config, shown_photos()[::4], noise_inputs=0)))
+
+    folder = made_once(tmp_path_factory, "shipped", make)
+    return replace(pickle.loads((folder / "result").read_bytes()), out=folder / "bundle")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Chromium's path, where all is here that runs a bundle in it."""
+    try:
+        found = find_chromium()
+    except NoBrowser as error:
+        pytest.skip(str(error))
+    if not (FOLDER / RUNTIME).is_dir():
+        pytest.skip(f"ONNX Runtime's wasm is not installed; run `npm install` in {FOLDER}")
+    return found
 
 
 def as_built(built: BuildResult, *names: str) -> list[Artifact]:

@@ -1,0 +1,126 @@
+// manifest.json: what a bundle holds, how to feed it, and what its golden photos must score. It may be a stranger's
+// file, so every field that is used is checked, and a mistake is one line that names it.
+import { PocketIqaError } from "./errors.js";
+import { FILTERS } from "./resample.js";
+const SCHEMA_VERSION = 1;
+const LONGEST_SIDE = 4096;
+// Only these values are implemented; a manifest states them so that nobody need guess.
+const FIXED = {
+    antialias: true,
+    rounding: "uint8",
+    colour_order: "RGB",
+    value_range: [0, 1],
+    layout: "NCHW",
+};
+/**
+ * Reads and checks the text of a manifest.
+ * @throws PocketIqaError names the field that is missing or wrong.
+ */
+export function parseManifest(text) {
+    let parsed;
+    try {
+        parsed = JSON.parse(text);
+    }
+    catch (error) {
+        throw new PocketIqaError(`manifest.json is not JSON: ${error.message}`);
+    }
+    const values = object(parsed, "manifest.json");
+    if (values.schema_version !== SCHEMA_VERSION) {
+        throw new PocketIqaError(`manifest.json has schema_version ${show(values.schema_version)}; this package reads ${SCHEMA_VERSION}`);
+    }
+    const outputs = object(values.outputs, "outputs");
+    object(outputs.score, "outputs.score");
+    const attributes = "attributes" in outputs ? namesOf(object(outputs.attributes, "outputs.attributes")) : [];
+    const manifest = {
+        name: string(values.name, "name"),
+        version: string(values.version, "version"),
+        input: inputOf(object(values.input, "input")),
+        attributes,
+        mapShape: "map" in outputs ? shapeOf(object(outputs.map, "outputs.map")) : null,
+        files: entries(object(values.files, "files"), fileOf),
+        variants: entries(object(values.variants, "variants"), (entry, where) => string(object(entry, where).path, `${where}.path`)),
+        golden: entries(object(values.golden ?? {}, "golden"), (scores, where) => entries(object(scores, where), (vector, at) => vectorOf(vector, at, 1 + attributes.length))),
+    };
+    for (const photo of Object.keys(manifest.golden)) {
+        if (!Object.hasOwn(manifest.files, photo))
+            throw new PocketIqaError(`golden photo ${photo} is not among files`);
+    }
+    return manifest;
+}
+function inputOf(values) {
+    for (const [name, only] of Object.entries(FIXED)) {
+        if (name in values && show(values[name]) !== show(only)) {
+            throw new PocketIqaError(`input.${name} is ${show(values[name])}; this package implements only ${show(only)}`);
+        }
+    }
+    const views = list(values.views ?? ["whole"], "input.views");
+    const known = views.every((view) => view === "whole" || view === "detail");
+    if (!views.length || !known || new Set(views).size !== views.length) {
+        throw new PocketIqaError(`input.views is ${show(views)}; allowed are whole and detail, each once`);
+    }
+    const resample = values.resample ?? "bicubic";
+    if (!FILTERS.includes(resample)) {
+        throw new PocketIqaError(`input.resample is ${show(resample)}; implemented are ${FILTERS.join(", ")}`);
+    }
+    return {
+        height: side(values.height, "input.height", LONGEST_SIDE),
+        width: side(values.width, "input.width", LONGEST_SIDE),
+        views: views,
+        detailShortSide: side(values.detail_short_side ?? 1024, "input.detail_short_side", LONGEST_SIDE),
+        resample: resample,
+    };
+}
+function namesOf(values) {
+    const names = list(values.names ?? [], "outputs.attributes.names");
+    names.forEach((name) => string(name, "a name of outputs.attributes.names"));
+    if (new Set(names).size !== names.length) {
+        throw new PocketIqaError("outputs.attributes.names has a name twice");
+    }
+    return names;
+}
+function shapeOf(values) {
+    const shape = list(values.shape, "outputs.map.shape");
+    if (shape.length !== 2)
+        throw new PocketIqaError(`outputs.map.shape is ${show(shape)}; it must be [h, w]`);
+    return [side(shape[0], "outputs.map.shape", LONGEST_SIDE), side(shape[1], "outputs.map.shape", LONGEST_SIDE)];
+}
+function fileOf(entry, where) {
+    const { bytes, sha256 } = object(entry, where);
+    if (!Number.isInteger(bytes) || bytes < 0 || !/^[0-9a-f]{64}$/.test(String(sha256))) {
+        throw new PocketIqaError(`${where} needs bytes of 0 or more and a sha256 of 64 hexadecimal digits`);
+    }
+    return { bytes: bytes, sha256: sha256 };
+}
+function vectorOf(vector, where, length) {
+    const values = list(vector, where);
+    if (values.length !== length || !values.every((v) => typeof v === "number" && v >= 0 && v <= 1)) {
+        throw new PocketIqaError(`${where} must hold ${length} numbers in [0, 1]: score, then the attributes`);
+    }
+    return values;
+}
+function entries(values, read) {
+    return Object.fromEntries(Object.entries(values).map(([name, entry]) => [name, read(entry, show(name))]));
+}
+function side(value, where, most) {
+    if (Number.isInteger(value) && value >= 1 && value <= most)
+        return value;
+    throw new PocketIqaError(`${where} is ${show(value)}; it must be an integer of 1 to ${most}`);
+}
+function object(value, where) {
+    if (typeof value === "object" && value !== null && !Array.isArray(value))
+        return value;
+    throw new PocketIqaError(`${where} is ${show(value)}; it must be an object`);
+}
+function list(value, where) {
+    if (Array.isArray(value))
+        return value;
+    throw new PocketIqaError(`${where} is ${show(value)}; it must be a list`);
+}
+function string(value, where) {
+    if (typeof value === "string" && value)
+        return value;
+    throw new PocketIqaError(`${where} is ${show(value)}; it must be a string`);
+}
+function show(value) {
+    return (JSON.stringify(value) ?? "missing").slice(0, 100);
+}

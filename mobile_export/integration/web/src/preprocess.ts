@@ -1,0 +1,77 @@
+// A photo's pixels to the input tensor that manifest.json describes under `input`. No browser is needed.
+import { PocketIqaError } from "./errors.js";
+import { type Box, type Filter, type Pixels, resize } from "./resample.js";
+
+export type View = "whole" | "detail";
+
+/** `input` of manifest.json. What is not here (antialiasing, rounding, RGB, [0, 1], NCHW) has one value alone. */
+export interface InputSpec {
+  height: number;
+  width: number;
+  views: View[];
+  detailShortSide: number;
+  resample: Filter;
+}
+
+/** What a photo may cost before it is refused; the Python package has the same limits. */
+export const LIMITS = { maxPixels: 89_478_485, maxBytes: 128 * 1024 * 1024, minSide: 16 };
+
+/** Of the input tensor: views, channels, height, width. */
+export function shapeOf(spec: InputSpec): [number, number, number, number] {
+  return [spec.views.length, 3, spec.height, spec.width];
+}
+
+/**
+ * The network's input for one upright photo in sRGB: float32 in [0, 1] of `shapeOf(spec)`, row by row.
+ *
+ * It is Pillow's to the bit, as `pocketiqa.preprocess` gives it for the same pixels.
+ * @throws PocketIqaError the photo is too small or too large, or its bytes are not four a pixel.
+ */
+export function preprocess(photo: Pixels, spec: InputSpec): Float32Array {
+  checkSize(photo.width, photo.height);
+  if (photo.rgba.length !== 4 * photo.width * photo.height) {
+    const needed = 4 * photo.width * photo.height;
+    throw new PocketIqaError(`${photo.width}×${photo.height} pixels are ${needed} bytes, not ${photo.rgba.length}`);
+  }
+  const plane = spec.height * spec.width;
+  const tensor = new Float32Array(spec.views.length * 3 * plane);
+  spec.views.forEach((view, number) => {
+    const box = view === "whole" ? whole(photo) : detail(photo, spec);
+    const bytes = resize(photo, box, spec.width, spec.height, spec.resample);
+    for (let channel = 0; channel < 3; channel++) {
+      const start = (3 * number + channel) * plane;
+      for (let i = 0; i < plane; i++) tensor[start + i] = bytes[3 * i + channel] / 255;
+    }
+  });
+  return tensor;
+}
+
+/** @throws PocketIqaError outside `LIMITS`. */
+export function checkSize(width: number, height: number): void {
+  if (Math.min(width, height) < LIMITS.minSide) {
+    throw new PocketIqaError(
+      `${width}×${height} pixels is too small to be judged; each side needs at least ${LIMITS.minSide}`,
+    );
+  }
+  if (width * height > LIMITS.maxPixels) {
+    throw new PocketIqaError(
+      `${width}×${height} pixels is over the limit of ${LIMITS.maxPixels} pixels; downscale it`,
+    );
+  }
+}
+
+function whole(photo: Pixels): Box {
+  return { left: 0, top: 0, right: photo.width, bottom: photo.height };
+}
+
+/** The centre, in the photo's own coordinates: a huge or very long photo is never resized whole. */
+function detail(photo: Pixels, spec: InputSpec): Box {
+  const reduce = Math.min(1, spec.detailShortSide / Math.min(photo.width, photo.height));
+  const scale = Math.max(reduce, spec.width / photo.width, spec.height / photo.height);
+  const width = spec.width / scale;
+  const height = spec.height / scale;
+  let left = Math.max(0, (photo.width - width) / 2);
+  let top = Math.max(0, (photo.height - height) / 2);
+  if (scale === 1) [left, top] = [Math.trunc(left), Math.trunc(top)]; // native pixels, untouched by any filter
+  return { left, top, right: Math.min(left + width, photo.width), bottom: Math.min(top + height, photo.height) };
+}
