@@ -65,6 +65,12 @@ CASES = {
         "photos": ([], ["--photos", "3"]),
         "rounds": ([], ["--rounds", "7"]),
     },
+    "browser": {
+        "bundle": (["--bundle", "{album}"], ["--bundle", "{other}"]),
+        "photo": (["--bundle", "{other}"], ["--bundle", "{other}", "--photo", "{album}/one.jpg"]),
+        "variant": (["--bundle", "{other}"], ["--bundle", "{other}", "--variant", "onnx_fp32"]),
+        "runs": (["--bundle", "{other}"], ["--bundle", "{other}", "--runs", "3"]),
+    },
     "operators": {
         "bundle": ([], ["--bundle", "{other}"]),
         "variant": ([], ["--variant", "fp32"]),
@@ -129,6 +135,7 @@ STAND_INS: dict[str, dict[str, object]] = {
     "latency": {"open_device": nullcontext(), "make_engine": None, "measure": example()},
     "end-to-end": {"twelve_megapixels": None, "measure": "times"},
     "throughput": {"make_photo": None, "measure": [], "table": "rates"},
+    "browser": {"twelve_megapixels": None, "measure": "times"},
     "operators": {"operator_kinds": [OperatorKind("Convolution", 1, 1.0)]},
     "accuracy": {"measure_accuracy": [Agreement("pooled", 2, 0.5, (0.4, 0.6), 0.5, 0.5, 0.5, 0.1)]},
     "gate": {
