@@ -21,7 +21,7 @@ from mobile_export.artifacts import ARTIFACTS, Artifact
 from mobile_export.bundle.golden import WALL
 from mobile_export.bundle.model_card import hub_config, model_card
 from mobile_export.graphs import FLOAT
-from mobile_export.integration import refusal, write_integration
+from mobile_export.integration import write_integration
 from mobile_export.integration.web_page import write_web
 from mobile_export.lower.request import Delegation
 from mobile_export.sources import VERSION, Sources
@@ -188,9 +188,8 @@ class BundleWriter:
         )
         self.path("config.json").write_text(hub_config(manifest))
         self.add_file("config.json")
-        if not refusal(self.network.input):
-            for name in write_integration(manifest, self.root):
-                self.add_file(name)
+        for name in write_integration(manifest, self.root):
+            self.add_file(name)
         manifest.write(self.root / "manifest.json")
         if problems := Bundle.open(self.root).problems():
             raise BundleError(f"a file changed while the bundle was built: {problems[0]}; build it anew")

@@ -1,7 +1,7 @@
-"""What ``Preprocessing.kt`` and ``Preprocessing.swift`` do to a photo, line by line in numpy.
+"""What ``Preprocessing.swift`` does to a photo, line by line in numpy.
 
 No phone runs here, so their preprocessing is proved by this copy: it must give what ``pocketiqa.preprocess`` gives,
-which is Pillow's, to the level. Functions and names are those of the two files.
+which is Pillow's, to the level. Functions and names are those of the file.
 """
 
 from __future__ import annotations

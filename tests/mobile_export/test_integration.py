@@ -1,4 +1,4 @@
-"""The files for apps: their constants are the manifest's, and what they do to a photo is what the manifest says."""
+"""The files for apps: their constants come from the Python sources, and what they do to a photo is the manifest's."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ from pocketiqa.preprocess import open_photo, preprocess
 
 from distill.networks.student import ATTRIBUTES, INPUT_SPEC
 from mobile_export.bundle.golden import WALL, golden_photos
-from mobile_export.integration import FILES, FOLDER, PREPROCESSING, with_constants, write_integration
+from mobile_export.integration import write_integration
+from mobile_export.integration.kotlin import CONTRACT, MODULE, kotlin_contract
 from mobile_export.integration.resampling import app_input
+from mobile_export.integration.swift import FOLDER, PREPROCESSING, with_constants
 
 
 @pytest.fixture(scope="module")
@@ -26,29 +28,35 @@ def manifest() -> Manifest:
     return Bundle.open().manifest
 
 
-@pytest.mark.parametrize("name", PREPROCESSING)
-def test_the_committed_constants_are_the_shipped_manifests(name: str, manifest: Manifest) -> None:
-    text = (FOLDER / name).read_text()
-    assert text == with_constants(text, manifest, name.rpartition(".")[2])
+def test_the_committed_constants_are_the_sources(manifest: Manifest) -> None:
+    text = (FOLDER / PREPROCESSING).read_text()
+    assert text == with_constants(text, manifest)
     assert len(text.splitlines()) < 120
+    assert (MODULE / CONTRACT).read_text() == kotlin_contract()
 
 
 def test_another_manifest_gives_other_constants_in_its_bundle(manifest: Manifest, tmp_path: Path) -> None:
     other = replace(manifest, input=replace(manifest.input, height=224, views=("detail", "whole")))
-    assert set(write_integration(other, tmp_path)) == {f"integration/{name}" for name in FILES}
-    for name in PREPROCESSING:
-        text = (tmp_path / "integration" / name).read_text()
-        assert re.search(r"(?i)height = 224", text) and '"detail", "whole"' in text
+    names = write_integration(other, tmp_path)
+    assert set(names) == {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
+    text = (tmp_path / "integration" / PREPROCESSING).read_text()
+    assert re.search(r"height = 224", text) and '"detail", "whole"' in text
 
 
-def test_a_filter_that_the_files_do_not_have_is_refused(manifest: Manifest, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="bicubic"):
-        write_integration(replace(manifest, input=replace(manifest.input, resample="lanczos")), tmp_path)
+def test_the_kotlin_module_goes_into_a_bundle_without_what_tests_it(manifest: Manifest, tmp_path: Path) -> None:
+    names = [name for name in write_integration(manifest, tmp_path) if name.startswith("integration/android/")]
+    kinds = {Path(name).suffix for name in names}
+    assert kinds == {".kt", ".kts", ".md", ".xml"} and len(names) > 10
+    assert not any("test" in name or "pom.xml" in name or "declarations" in name for name in names)
 
 
-@pytest.mark.parametrize("name", PREPROCESSING)
-def test_a_file_says_what_its_numpy_copy_does(name: str) -> None:
-    text = (FOLDER / name).read_text()
+def test_a_filter_that_the_swift_files_do_not_have_leaves_them_out(manifest: Manifest, tmp_path: Path) -> None:
+    names = write_integration(replace(manifest, input=replace(manifest.input, resample="lanczos")), tmp_path)
+    assert names and not any(name.endswith(".swift") for name in names)
+
+
+def test_the_swift_file_says_what_its_numpy_copy_does() -> None:
+    text = (FOLDER / PREPROCESSING).read_text()
     for formula in ("(centre - 2 * widening + 0.5)", "(centre + 2 * widening + 0.5)", "((t - 5) * t + 8) * t - 4"):
         assert formula in text, formula
     assert all(attribute in text for attribute in ATTRIBUTES)
@@ -68,16 +76,6 @@ def test_odd_sizes_are_cut_and_resized_alike(size: tuple[int, int]) -> None:
 
 
 # A command around the preprocessing: PHOTO.raw WIDTH HEIGHT TENSOR.raw, planes of bytes to float32.
-KOTLIN = """
-package pocketiqa
-fun main(a: Array<String>) {
-    val photo = Planes(a[1].toInt(), a[2].toInt(), java.io.File(a[0]).readBytes())
-    val order = java.nio.ByteOrder.LITTLE_ENDIAN
-    val out = java.nio.ByteBuffer.allocate(4 * VIEWS.size * 3 * HEIGHT * WIDTH).order(order)
-    for (name in VIEWS) for (x in view(photo, name)) out.putFloat(x)
-    java.io.File(a[3]).writeBytes(out.array())
-}
-"""
 SWIFT = """
 import Foundation
 let a = CommandLine.arguments
@@ -89,31 +87,18 @@ try values.withUnsafeBytes { Data($0) }.write(to: URL(fileURLWithPath: a[4]))
 
 
 @pytest.fixture(scope="module")
-def kotlin(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """The command, compiled for a JVM."""
-    needs("kotlinc", "java")
-    folder = tmp_path_factory.mktemp("kotlin")
-    (folder / "Command.kt").write_text(KOTLIN)
-    run("kotlinc", FOLDER / "Preprocessing.kt", folder / "Command.kt", "-d", folder / "app.jar", "-include-runtime")
-    return ["java", "-cp", str(folder / "app.jar"), "pocketiqa.CommandKt"]
-
-
-@pytest.fixture(scope="module")
-def swift(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+def command(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """The command, compiled for this machine."""
     needs("swiftc")
     folder = tmp_path_factory.mktemp("swift")
     (folder / "main.swift").write_text(SWIFT)
-    run("swiftc", "-O", FOLDER / "Preprocessing.swift", folder / "main.swift", "-o", folder / "app")
+    run("swiftc", "-O", FOLDER / PREPROCESSING, folder / "main.swift", "-o", folder / "app")
     return [str(folder / "app")]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("language", ["kotlin", pytest.param("swift", marks=pytest.mark.swift)])
-def test_the_preprocessing_itself_gives_the_tensor(
-    language: str, request: pytest.FixtureRequest, tmp_path: Path
-) -> None:
-    command = request.getfixturevalue(language)
+@pytest.mark.swift
+def test_the_preprocessing_itself_gives_the_tensor(command: list[str], tmp_path: Path) -> None:
     for photo in (WALL, *golden_photos()[::6]):
         opened = open_photo(photo)
         np.ascontiguousarray(np.asarray(opened).transpose(2, 0, 1)).tofile(tmp_path / "photo.raw")

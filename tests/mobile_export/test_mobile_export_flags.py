@@ -241,7 +241,7 @@ def test_golden__out__is_a_folder_of_photos(tmp_path: Path) -> None:
 
 def test_integration__bundle__out__are_read_and_written(built: BuildResult, tmp_path: Path) -> None:
     assert integration.run(integration.Config(built.out, tmp_path)) == 0
-    assert "HEIGHT = 128" in (tmp_path / "integration" / "Preprocessing.kt").read_text()
+    assert "height = 128" in (tmp_path / "integration" / "Preprocessing.swift").read_text()
 
 
 @pytest.mark.parametrize(

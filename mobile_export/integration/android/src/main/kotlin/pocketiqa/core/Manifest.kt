@@ -1,0 +1,103 @@
+// What manifest.json says of a bundle: how to feed the network, what its files are, what the golden photos score.
+package pocketiqa.core
+
+import org.json.JSONArray
+import org.json.JSONException
+import org.json.JSONObject
+
+/** Something that a person can put right; the message says what. */
+class PocketIqaException(message: String, cause: Throwable? = null) : Exception(message, cause)
+
+/** How a photo becomes the input tensor; `views` are `whole` and `detail`, in the order of the tensor's first axis. */
+data class InputSpec(
+    val height: Int,
+    val width: Int,
+    val views: List<String>,
+    val detailShortSide: Int,
+    val resample: String,
+) {
+    /** Of the tensor: views, 3, height, width. */
+    val shape: LongArray get() = longArrayOf(views.size.toLong(), 3, height.toLong(), width.toLong())
+}
+
+/** One file of a bundle: its size in bytes and its hexadecimal sha256. */
+data class FileEntry(val bytes: Long, val sha256: String)
+
+/**
+ * The contract between factory and phone.
+ *
+ * `attributes` names the quality vector's entries after the score; `mapShape` is rows × columns of the map of local
+ * quality, or null; `variants` are the programs' paths by name; `golden` has, by photo and variant, the quality vector
+ * that the exporter measured.
+ */
+class Manifest(
+    val name: String,
+    val version: String,
+    val input: InputSpec,
+    val attributes: List<String>,
+    val mapShape: Pair<Int, Int>?,
+    val files: Map<String, FileEntry>,
+    val variants: Map<String, String>,
+    val golden: Map<String, Map<String, FloatArray>>,
+) {
+    companion object {
+        /** @throws PocketIqaException the text is no manifest, or one that this version does not implement. */
+        fun parse(text: String): Manifest = try {
+            read(JSONObject(text))
+        } catch (error: JSONException) {
+            throw PocketIqaException("manifest.json cannot be read: ${error.message}; copy the bundle anew", error)
+        }
+
+        private fun read(json: JSONObject): Manifest {
+            val schema = json.getInt("schema_version")
+            if (schema != SCHEMA_VERSION) {
+                throw PocketIqaException(
+                    "manifest.json has schema_version $schema; this code reads $SCHEMA_VERSION: " +
+                        "copy the bundle's own integration/android",
+                )
+            }
+            val outputs = json.getJSONObject("outputs")
+            val shape = outputs.optJSONObject("map")?.getJSONArray("shape")
+            return Manifest(
+                name = json.getString("name"),
+                version = json.getString("version"),
+                input = readInput(json.getJSONObject("input")),
+                attributes = outputs.optJSONObject("attributes")?.getJSONArray("names").strings(),
+                mapShape = shape?.let { it.getInt(0) to it.getInt(1) },
+                files = json.getJSONObject("files").objects { FileEntry(it.getLong("bytes"), it.getString("sha256")) },
+                variants = json.getJSONObject("variants").objects { it.getString("path") },
+                golden = (json.optJSONObject("golden") ?: JSONObject()).objects { photo ->
+                    photo.keys().asSequence().associateWith { photo.getJSONArray(it).floats() }
+                },
+            )
+        }
+
+        private fun readInput(json: JSONObject): InputSpec {
+            for ((field, only) in FIXED_INPUT) {
+                val found = json.opt(field)?.toString() ?: continue
+                if (found != only) throw notImplemented(field, found, only)
+            }
+            json.optJSONArray("value_range")?.let { range ->
+                if (range.floats().toList() != listOf(0f, 1f)) throw notImplemented("value_range", "$range", "[0, 1]")
+            }
+            val views = json.getJSONArray("views").strings()
+            val resample = json.getString("resample")
+            val known = KERNELS.keys.joinToString()
+            if (resample !in KERNELS) throw notImplemented("resample", resample, known)
+            views.firstOrNull { it !in VIEWS }?.let { throw notImplemented("views", it, VIEWS.joinToString()) }
+            return InputSpec(json.getInt("height"), json.getInt("width"), views, json.getInt("detail_short_side"), resample)
+        }
+
+        private fun notImplemented(field: String, found: String, known: String) = PocketIqaException(
+            "manifest.json has an input whose $field is $found; this code implements $known: " +
+                "copy the bundle's own integration/android",
+        )
+    }
+}
+
+private fun JSONArray?.strings(): List<String> = if (this == null) emptyList() else List(length()) { getString(it) }
+
+private fun JSONArray.floats() = FloatArray(length()) { getDouble(it).toFloat() }
+
+private fun <T> JSONObject.objects(read: (JSONObject) -> T): Map<String, T> =
+    keys().asSequence().associateWith { read(getJSONObject(it)) }

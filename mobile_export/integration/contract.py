@@ -1,0 +1,37 @@
+"""What code for apps must know and no manifest says, from the Python sources; each language renders it.
+
+A manifest says how its network is fed. What all networks have in common (the schema, the limits of a photo, the bounds)
+is written into the apps' code, as constants that are made anew from here.
+"""
+
+from __future__ import annotations
+
+from pocketiqa.manifest import MAX_FILE_BYTES, MAX_MANIFEST_BYTES, SCHEMA_VERSION
+from pocketiqa.photo import PhotoLimits
+from pocketiqa.preprocess import VIEWS, PreprocessSpec
+from pocketiqa.promises import CLEAR_DIFFERENCE, GOLDEN
+
+# A number, words, or numbers and words by name.
+Constant = float | int | list[str] | dict[str, str] | dict[str, float]
+
+# Fields of the input spec that have one value in this version.
+_FIXED = ("antialias", "rounding", "colour_order", "layout")
+
+
+def contract() -> list[tuple[str, Constant, str]]:
+    """Name, value and meaning of each constant."""
+    limits, spec = PhotoLimits(), PreprocessSpec(height=1, width=1).to_dict()
+    fixed = {name: str(spec[name]).lower() if spec[name] is True else spec[name] for name in _FIXED}
+    return [
+        ("SCHEMA_VERSION", SCHEMA_VERSION, "what manifest.json has"),
+        ("MAX_MANIFEST_BYTES", MAX_MANIFEST_BYTES, "of manifest.json, at most"),
+        ("MAX_FILE_BYTES", MAX_FILE_BYTES, "of any other file of a bundle, at most"),
+        ("MIN_SIDE", limits.min_side, "a photo's shortest side in pixels, at least"),
+        ("MAX_PIXELS", limits.max_pixels, "a photo's width × height, at most"),
+        ("VIEWS", list(VIEWS), "what an input may have"),
+        ("FIXED_INPUT", fixed, "fields of an input that have one value, as text"),
+        ("CUBIC_A", -0.5, "Pillow's bicubic kernel"),
+        ("WEIGHT_BITS", 22, "Pillow's fixed point for sums of 8-bit pixels"),
+        ("GOLDEN_BOUND", dict(GOLDEN), "the largest difference of any output on golden photos, by variant"),
+        ("CLEAR_DIFFERENCE", CLEAR_DIFFERENCE, "scores further apart are no tie to a viewer"),
+    ]
