@@ -77,7 +77,10 @@ CASES |= {
     if of == "score"
 } | {
     ("report", "-o"): (["report", "{photo}", "-o", "{out}/page.html"], ["-o", "{out}/other.html"]),
-    ("report", "--gate"): (["report", "{photo}", "--bundle", "{bundle}", "-o", "{out}/page.html"], ["--gate", "{gate}"]),
+    ("report", "--gate"): (
+        ["report", "{photo}", "--bundle", "{bundle}", "-o", "{out}/page.html"],
+        ["--gate", "{gate}"],
+    ),
     ("report", "--csv"): (["report", "{photo}", "-o", "{out}/page.html"], ["--csv", "{out}/rows.csv"]),
     ("report", "--title"): (["report", "{photo}", "-o", "{out}/page.html"], ["--title", "Holiday"]),
     ("report", "--resume"): (["report", "{photo}", "-o", "{out}/stopped"], ["--resume"]),
