@@ -18,12 +18,13 @@ from pocketiqa.scorer import Result
 
 FORMATS = ("table", "csv", "jsonl", "parquet")
 Row = dict[str, Any]
+_BESIDE = {"width": int, "height": int, "warning": str}
 
 
 def columns_of(attributes: Sequence[str]) -> dict[str, type]:
     """Columns of a table, CSV and Parquet in order, and what is in them where it is not None. JSON lines hold all that
-    ``row_of`` gives."""
-    return {"path": str, "score": float, **dict.fromkeys(attributes, float), "error": str}
+    ``row_of`` gives. The table has no room for a size, and shows a warning in its column ``error``."""
+    return {"path": str, "score": float, **dict.fromkeys(attributes, float), "error": str, **_BESIDE}
 
 
 def row_of(result: Result, attributes: Sequence[str]) -> Row:
@@ -33,6 +34,7 @@ def row_of(result: Result, attributes: Sequence[str]) -> Row:
         "score": result.score,
         **{name: result.attributes.get(name) for name in attributes},
         "error": result.error,
+        **{name: getattr(result, name) for name in _BESIDE},
         "runtime": result.runtime,
     }
 
@@ -56,7 +58,7 @@ def row_writer(
         rows.writerow(names)
         return lambda row: rows.writerow(_cells(printable_path(row), names))
 
-    names = list(columns)
+    names = [name for name in columns if name not in _BESIDE]
     widths = [max(4, min(max(map(len, paths)), 60)), *(max(8, len(name)) for name in names[1:-1]), 0]
 
     def line(cells: list[str]) -> None:
@@ -65,7 +67,11 @@ def row_writer(
         print("  ".join(padded).rstrip(), file=file)
 
     line(names)
-    return lambda row: line([cell and one_line(cell) for cell in _cells(row, names)])
+    return lambda row: line([cell and one_line(cell) for cell in _cells(_with_warning(row), names)])
+
+
+def _with_warning(row: Row) -> Row:
+    return {**row, "error": f"warning: {row['warning']}"} if row.get("warning") and not row.get("error") else row
 
 
 def printable_path(row: Row) -> Row:

@@ -6,7 +6,6 @@ What happens to each kind of pixel says ``pocketiqa.pixels``.
 from __future__ import annotations
 
 import errno
-import io
 import os
 import stat
 from dataclasses import dataclass
@@ -14,64 +13,68 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from pocketiqa.colour import hdr_warning
 from pocketiqa.errors import PhotoError, one_line
+from pocketiqa.formats.opening import open_encoded
+from pocketiqa.formats.recognition import FORMATS
+from pocketiqa.limits import PhotoLimits
 from pocketiqa.pixels import to_rgb
 
-__all__ = ["FORMATS", "Photo", "PhotoLimits", "load_photo", "open_photo", "to_rgb"]
-
-# JPEG (with MPO, which its reader covers) first: Pillow imports the less common readers only when it gets to
-# them. Formats that start other programs (EPS starts Ghostscript) or are no photos are left out on purpose.
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF")
+__all__ = ["FORMATS", "Photo", "PhotoLimits", "Picture", "load_photo", "open_photo", "read_photo", "to_rgb"]
 
 # A photo as every function here takes it: a path, the bytes of an encoded file, an image or an array.
 Photo = str | os.PathLike[str] | bytes | Image.Image | np.ndarray
 
 
 @dataclass(frozen=True)
-class PhotoLimits:
-    """What a photo may cost before it is refused, so that a decompression bomb cannot take the machine down.
+class Picture:
+    """A photo, decoded.
 
     Attributes:
-        max_pixels: width × height, checked from the header before any pixel is decoded. The default is Pillow's
-            own warning line; to go beyond twice that, raise ``PIL.Image.MAX_IMAGE_PIXELS`` too.
-        max_bytes: size of the encoded file, which is read into memory whole.
-        min_side: shortest side in pixels; below it there is nothing to see blur or noise in.
-        max_scans: passes over the picture that a JPEG may ask for. Each costs time for the whole picture and
-            may be a few bytes long; cameras and editors write about ten.
-
-    Raises:
-        ValueError: a limit that is no integer of 1 or more.
+        rgb: the picture, upright, 8-bit sRGB (mode ``RGB``).
+        width, height: of the picture in the file, upright, in pixels. ``rgb`` is smaller where a JPEG over
+            ``PhotoLimits.max_pixels`` was decoded at a reduced scale.
+        warning: why the score may not be the photo's, on one line; None when all is well.
     """
 
-    max_pixels: int = 89_478_485
-    max_bytes: int = 128 * 1024 * 1024
-    min_side: int = 16
-    max_scans: int = 100
+    rgb: Image.Image
+    width: int
+    height: int
+    warning: str | None = None
 
-    def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            if type(value) is not int or value < 1:
-                raise ValueError(f"PhotoLimits.{name} is {value!r}; it must be an integer of 1 or more")
 
-    def check_size(self, width: int, height: int) -> None:
-        """Raises PhotoError when a ``width × height`` picture is outside the limits."""
-        if width * height > self.max_pixels:
-            raise PhotoError(
-                f"{width}×{height} pixels is over the limit of {self.max_pixels} pixels; "
-                "downscale it or raise PhotoLimits.max_pixels"
-            )
-        if min(width, height) < self.min_side:
-            raise PhotoError(
-                f"{width}×{height} pixels is too small to be judged; each side needs at least {self.min_side}"
-            )
+def read_photo(photo: Photo, limits: PhotoLimits | None = None) -> Picture:
+    """Any photo that pocketiqa accepts, within ``limits``, decoded, and what is to be said about it.
 
-    def check_bytes(self, size: int) -> None:
-        """Raises PhotoError when an encoded photo of ``size`` bytes is over the limit."""
-        if size > self.max_bytes:
-            raise PhotoError(
-                f"the file has {size} bytes, over the limit of {self.max_bytes}; "
-                "shrink it or raise PhotoLimits.max_bytes"
-            )
+    Args:
+        photo: a path, the bytes of an encoded file, a PIL image of any mode, or a uint8 array of shape H×W×3 in
+            RGB order.
+
+    Raises:
+        PhotoError: the photo is missing, unreadable, no regular file, of a kind that is not supported, damaged beyond
+            what a warning can say, of a wrong type, or outside ``limits``.
+    """
+    limits = limits or PhotoLimits()
+    if not isinstance(photo, (str, os.PathLike, bytes)):
+        if isinstance(photo, Image.Image):
+            limits.check_size(*photo.size)
+        elif isinstance(photo, np.ndarray) and photo.ndim == 3:
+            limits.check_size(photo.shape[1], photo.shape[0])
+        rgb = to_rgb(photo)
+        return Picture(rgb, *rgb.size)
+    encoded = photo if isinstance(photo, bytes) else _read_regular_file(photo, limits)
+    limits.check_bytes(len(encoded))
+    try:
+        opened = open_encoded(encoded, limits)
+        hdr = hdr_warning(opened.image)
+    except PhotoError:
+        raise
+    except Exception as error:  # a damaged file, or too little memory for it
+        raise PhotoError(f"the file cannot be read: {one_line(error)}") from error
+    as_stored = opened.image.size
+    rgb = to_rgb(opened.image)
+    width, height = opened.size if rgb.size == as_stored else opened.size[::-1]
+    return Picture(rgb, width, height, "; ".join([*opened.warnings, *([hdr] if hdr else [])]) or None)
 
 
 def open_photo(photo: str | os.PathLike[str] | bytes, limits: PhotoLimits | None = None) -> Image.Image:
@@ -81,22 +84,7 @@ def open_photo(photo: str | os.PathLike[str] | bytes, limits: PhotoLimits | None
         PhotoError: the file is missing, unreadable, no regular file, of no supported format, damaged or
             outside ``limits``.
     """
-    limits = limits or PhotoLimits()
-    encoded = photo if isinstance(photo, bytes) else _read_regular_file(photo, limits)
-    limits.check_bytes(len(encoded))
-    try:
-        image = Image.open(io.BytesIO(encoded), formats=FORMATS)
-    except Image.UnidentifiedImageError:
-        what = "is empty" if not encoded else "is no picture in a supported format"
-        raise PhotoError(f"the file {what}; supported are {', '.join(FORMATS)}") from None
-    except Image.DecompressionBombError as error:
-        raise PhotoError(f"refused by Pillow: {one_line(error)}") from None
-    except Exception as error:  # Pillow's readers raise nearly anything on damaged headers
-        raise PhotoError(f"the picture's header cannot be read: {one_line(error)}") from error
-    # The marker cannot occur inside a scan, where every byte FF is followed by 00 or a restart marker.
-    if image.format in ("JPEG", "MPO") and (scans := encoded.count(b"\xff\xda")) > limits.max_scans:
-        raise PhotoError(f"a JPEG of {scans} scans, over the limit of {limits.max_scans}: PhotoLimits.max_scans")
-    return load_photo(image, limits)
+    return read_photo(photo, limits).rgb
 
 
 def load_photo(photo: Photo, limits: PhotoLimits | None = None) -> Image.Image:
@@ -109,14 +97,7 @@ def load_photo(photo: Photo, limits: PhotoLimits | None = None) -> Image.Image:
     Raises:
         PhotoError: the photo is unreadable, of a wrong type or outside ``limits``.
     """
-    if isinstance(photo, (str, os.PathLike, bytes)):
-        return open_photo(photo, limits)
-    limits = limits or PhotoLimits()
-    if isinstance(photo, Image.Image):
-        limits.check_size(*photo.size)
-    elif isinstance(photo, np.ndarray) and photo.ndim == 3:
-        limits.check_size(photo.shape[1], photo.shape[0])
-    return to_rgb(photo)
+    return read_photo(photo, limits).rgb
 
 
 def _read_regular_file(path: str | os.PathLike[str], limits: PhotoLimits) -> bytes:

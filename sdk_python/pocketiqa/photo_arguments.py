@@ -10,6 +10,7 @@ from typing import IO
 
 from pocketiqa.ahead import usable_cores
 from pocketiqa.errors import PocketiqaError
+from pocketiqa.limits import BYTES_A_PIXEL, PhotoLimits
 from pocketiqa.outputs import FORMATS
 from pocketiqa.parquet import import_pyarrow
 from pocketiqa.photo_list import find_photos, read_paths
@@ -42,6 +43,20 @@ def add_scorer_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="decode N photos at a time, each in the memory that it takes decoded (default: one a core, up to 4)",
     )
+    parser.add_argument(
+        "--max-megapixels",
+        type=_positive,
+        metavar="N",
+        help="refuse a photo of more, but decode a JPEG of more at 1/2 to 1/8 of its sides; costs "
+        f"{BYTES_A_PIXEL} MB of memory a megapixel and worker (default: {PhotoLimits().max_pixels / 1e6:.0f})",
+    )
+    parser.add_argument(
+        "--max-bytes",
+        type=_positive,
+        metavar="N",
+        help=f"refuse a file of more; costs three times N in memory a worker (default: {PhotoLimits().max_bytes})",
+    )
+    parser.add_argument("--strict", action="store_true", help="refuse a photo that would be scored with a warning")
 
 
 def add_row_arguments(parser: argparse.ArgumentParser, formats: Sequence[str] = FORMATS) -> None:
@@ -75,7 +90,9 @@ def photos_of(options: argparse.Namespace, stderr: IO[str]) -> list[str]:
 
 def scorer_of(options: argparse.Namespace) -> Scorer:
     """The scorer that the arguments name."""
-    return Scorer(options.bundle, options.variant)
+    given = {"max_pixels": options.max_megapixels, "max_bytes": options.max_bytes}
+    limits = {name: int(value * (10**6 if name == "max_pixels" else 1)) for name, value in given.items() if value}
+    return Scorer(options.bundle, options.variant, limits=PhotoLimits(**limits), strict=options.strict)
 
 
 def check_output(output: Path, photos: list[str]) -> None:
@@ -111,3 +128,13 @@ def _workers(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 256:
         raise argparse.ArgumentTypeError(f"{text!r} is no number of workers; give 1 to 256")
     return int(text)
+
+
+def _positive(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0
+    if not 1e-6 <= value <= 1e12:
+        raise argparse.ArgumentTypeError(f"{text!r} is no limit; give a number above 0")
+    return value

@@ -10,21 +10,17 @@ What happens to each kind of pixel, on purpose:
 * Floats (F): from [0, 1] when no value exceeds 1, else from [0, 255], else from [0, 65535]; beyond, or with
   NaN or infinity, refused.
 * CIE Lab: converted to sRGB by LittleCMS.
-* An embedded ICC profile that fits the pixels is converted to sRGB (perceptual intent); one that is broken or
-  belongs to another colour model is ignored.
+* Colours: converted to sRGB from what the file says of them; ``pocketiqa.colour`` has the order.
 * 16-bit colour PNG: Pillow keeps the upper byte. Animations: the first frame. EXIF orientation: applied.
 """
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 from PIL import ExifTags, Image, ImageCms, ImageOps
 
+from pocketiqa.colour import to_srgb
 from pocketiqa.errors import PhotoError, one_line
-
-_ICC_MODELS = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK"}
 
 
 def to_rgb(photo: Image.Image | np.ndarray) -> Image.Image:
@@ -45,7 +41,7 @@ def to_rgb(photo: Image.Image | np.ndarray) -> Image.Image:
     try:
         photo.load()
         colour, alpha = _split_alpha(photo)
-        rgb = _to_srgb(colour, photo.info.get("icc_profile"))
+        rgb = to_srgb(colour, photo)
         if alpha is not None:
             rgb = Image.composite(rgb, Image.new("RGB", rgb.size, "white"), alpha)
         rgb.info.clear()  # profile and orientation are applied: whoever reads the result again must not find them
@@ -85,7 +81,7 @@ def _split_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
     if image.mode == "LAB":
         transform = ImageCms.buildTransform(ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), "LAB", "RGB")
         return ImageCms.applyTransform(image, transform), None
-    if image.mode in _ICC_MODELS:
+    if image.mode in ("L", "RGB", "CMYK"):
         return image, None
     return image.convert("RGB"), None
 
@@ -107,20 +103,6 @@ def _scale_wide_grey(values: np.ndarray) -> np.ndarray:
 def _grey_from_array(values: np.ndarray) -> Image.Image:
     np.rint(values, out=values)
     return Image.fromarray(np.clip(values, 0, 255, out=values).astype(np.uint8))
-
-
-def _to_srgb(colour: Image.Image, profile_bytes: bytes | None) -> Image.Image:
-    """``colour`` (L, RGB or CMYK) as RGB in sRGB, through its ICC profile when that is valid and fits."""
-    if profile_bytes:
-        try:
-            profile = ImageCms.ImageCmsProfile(io.BytesIO(profile_bytes))
-            fits = profile.profile.xcolor_space.strip() == _ICC_MODELS[colour.mode]
-            # Most files carry a copy of sRGB itself: converting it would cost time and only add rounding.
-            if fits and not (profile.profile.profile_description or "").startswith("sRGB"):
-                return ImageCms.profileToProfile(colour, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
-        except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
-            pass  # a broken profile says nothing about the pixels: read them as sRGB
-    return colour.convert("RGB")
 
 
 def _upright(rgb: Image.Image, source: Image.Image) -> Image.Image:

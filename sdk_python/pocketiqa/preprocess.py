@@ -142,7 +142,11 @@ def preprocess(
     Raises:
         PhotoError: the photo is unreadable, of a wrong type or outside ``limits``.
     """
-    rgb = load_photo(photo, limits)
+    return input_of(load_photo(photo, limits), spec)
+
+
+def input_of(rgb: Image.Image, spec: PreprocessSpec) -> np.ndarray:
+    """The student's input for a picture that is upright 8-bit sRGB already; as ``preprocess`` returns it."""
     views = [_whole(rgb, spec) if view == "whole" else _detail(rgb, spec) for view in spec.views]
     return tensor_of(views)
 

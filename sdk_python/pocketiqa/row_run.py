@@ -57,7 +57,8 @@ def settings_of(scorer: Scorer, **others: Any) -> dict[str, Any]:
     manifest = hashlib.sha256(scorer.bundle.manifest_bytes).hexdigest()
     return {
         "pocketiqa": __version__, "bundle": scorer.bundle.label, "manifest_sha256": manifest,
-        "variant": scorer.variant, "runtime": scorer.runtime_name, **others,
+        "variant": scorer.variant, "runtime": scorer.runtime_name, "strict": scorer.strict,
+        "limits": vars(scorer.limits), **others,
     }  # fmt: skip
 
 

@@ -15,7 +15,7 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,10 +23,11 @@ from pocketiqa.ahead import done_ahead
 from pocketiqa.bundle import Bundle
 from pocketiqa.errors import PhotoError, PocketiqaError, RuntimeUnavailable, one_line
 from pocketiqa.explanation import Explanation, explain
+from pocketiqa.limits import PhotoLimits
 from pocketiqa.loading import load_variant, variant_for
-from pocketiqa.photo import Photo
+from pocketiqa.photo import Photo, read_photo
 from pocketiqa.pixel_memory import pixel_memory_kept
-from pocketiqa.preprocess import PhotoLimits, preprocess
+from pocketiqa.preprocess import input_of
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ class Result:
         map: float32 h×w in [0, 1], local quality over the whole photo; None where the program has none.
         runtime: which runtime scored, e.g. ``executorch 1.5.1``.
         error: why the photo could not be scored, on one line; None when it was.
+        width, height: in pixels, of the picture that was scored, upright; None with ``error``.
+        warning: why the score may not be the photo's, on one line, such as damage; None when all is well.
     """
 
     path: str | None
@@ -48,6 +51,9 @@ class Result:
     map: np.ndarray | None
     runtime: str
     error: str | None = None
+    width: int | None = None
+    height: int | None = None
+    warning: str | None = None
 
     def explain(self) -> Explanation:
         """Which part of the photo gave the score.
@@ -66,6 +72,15 @@ class Result:
         return {**vars(self), "map": None if self.map is None else self.map.tolist()}
 
 
+class _Prepared(NamedTuple):
+    """A photo's input, and what its result says of the photo."""
+
+    x: np.ndarray
+    width: int
+    height: int
+    warning: str | None
+
+
 class Scorer:
     """Scores photos with one program of a bundle.
 
@@ -80,6 +95,7 @@ class Scorer:
         limits: what a photo may cost before it is refused.
         runtime: package name of the runtime to use, see ``pocketiqa.runtime``; with ``onnxruntime`` or ``openvino`` the
             bundle's ``.onnx`` file of ``variant`` scores, after it scored one golden photo right.
+        strict: refuse a photo whose result would have a ``warning``.
 
     Attributes:
         program: the loaded program, of the bytes that were compared with the manifest.
@@ -97,10 +113,12 @@ class Scorer:
         *,
         limits: PhotoLimits | None = None,
         runtime: str | None = None,
+        strict: bool = False,
     ) -> None:
         self.bundle = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle)
         self.variant = variant_for(self.bundle, variant, runtime)
         self.limits = limits or PhotoLimits()
+        self.strict = strict
         self._arguments = (threads, runtime)
         self.program = load_variant(self.bundle, self.variant, threads, runtime)
 
@@ -131,11 +149,15 @@ class Scorer:
     def _score(self, photo: Photo) -> Result:
         return self._run(photo, self._prepare(photo))
 
-    def _prepare(self, photo: Photo) -> np.ndarray:
-        return preprocess(photo, self.bundle.manifest.input, self.limits)
+    def _prepare(self, photo: Photo) -> _Prepared:
+        picture = read_photo(photo, self.limits)
+        if picture.warning and self.strict:
+            raise PhotoError(picture.warning)
+        x = input_of(picture.rgb, self.bundle.manifest.input)
+        return _Prepared(x, picture.width, picture.height, picture.warning)
 
-    def _run(self, photo: Photo, x: np.ndarray) -> Result:
-        quality, *maps = self.program.run(x)
+    def _run(self, photo: Photo, prepared: _Prepared) -> Result:
+        quality, *maps = self.program.run(prepared.x)
         if not np.isfinite(quality).all():
             raise RuntimeUnavailable(f"{self.runtime_name} gave a score that is no number; verify the bundle")
         score, *attributes = (float(value) for value in quality[0])
@@ -145,6 +167,9 @@ class Scorer:
             attributes=dict(zip(self.attribute_names, attributes)),
             map=maps[0][0] if maps else None,
             runtime=self.runtime_name,
+            width=prepared.width,
+            height=prepared.height,
+            warning=prepared.warning,
         )
 
     def batch(self, photos: Iterable[Photo], workers: int = 1) -> Iterator[Result]:

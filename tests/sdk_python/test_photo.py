@@ -362,10 +362,10 @@ def test_what_is_no_regular_file_is_refused_without_waiting(tmp_path: Path) -> N
 
 def test_a_decompression_bomb_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
     Image.new("1", (12_000, 12_000)).save(tmp_path / "bomb.png")
-    with pytest.warns(Image.DecompressionBombWarning), pytest.raises(PhotoError, match="over the limit"):
+    with pytest.raises(PhotoError, match=r"over the limit of 89478485 pixels; .*--max-megapixels"):
         open_photo(tmp_path / "bomb.png")
     Image.new("1", (20_000, 20_000)).save(tmp_path / "bomb.png")
-    with pytest.raises(PhotoError, match="refused by Pillow"):
+    with pytest.raises(PhotoError, match=r"over the limit of 89478485 pixels; .*--max-megapixels"):
         open_photo(tmp_path / "bomb.png")
 
 

@@ -1,0 +1,125 @@
+"""Encoded bytes become an image that Pillow has opened and not yet decoded, and what is to be said about it."""
+
+from __future__ import annotations
+
+import importlib
+import io
+from dataclasses import dataclass, field
+
+from PIL import Image, ImageFile
+
+from pocketiqa.errors import PhotoError, one_line
+from pocketiqa.formats import iso_boxes, jpeg_damage, jpeg_segments, png_chunks, tiff_kinds, tiff_pages
+from pocketiqa.formats.damage import zero_tail
+from pocketiqa.formats.recognition import FORMATS, format_of, words_for
+from pocketiqa.limits import PhotoLimits
+
+# Pillow's reader of each format. It is called directly: Image.open would try others, and hide this one's reason.
+_READERS = {
+    "JPEG": ("PIL.JpegImagePlugin", "JpegImageFile"),
+    "PNG": ("PIL.PngImagePlugin", "PngImageFile"),
+    "WEBP": ("PIL.WebPImagePlugin", "WebPImageFile"),
+    "GIF": ("PIL.GifImagePlugin", "GifImageFile"),
+    "BMP": ("PIL.BmpImagePlugin", "BmpImageFile"),
+    "TIFF": ("PIL.TiffImagePlugin", "TiffImageFile"),
+    "PPM": ("PIL.PpmImagePlugin", "PpmImageFile"),
+    "JPEG2000": ("PIL.Jpeg2KImagePlugin", "Jpeg2KImageFile"),
+    "AVIF": ("PIL.AvifImagePlugin", "AvifImageFile"),
+}
+# Both packages have one interface; pi_heif lacks the encoder.
+_HEIF_PACKAGES = ("pi_heif", "pillow_heif")
+
+
+@dataclass
+class Opened:
+    """A picture before it is decoded.
+
+    Attributes:
+        image: opened by Pillow. Its ``info`` may hold ``cicp``: primaries, transfer function, matrix and range.
+        size: width and height of the picture in the file; the image is smaller where it is decoded at a reduced scale.
+        warnings: what a result must say about it.
+    """
+
+    image: Image.Image
+    size: tuple[int, int]
+    warnings: list[str] = field(default_factory=list)
+
+
+def open_encoded(encoded: bytes, limits: PhotoLimits) -> Opened:
+    """The picture in an encoded file, within ``limits``.
+
+    Raises:
+        PhotoError: no supported format, a kind of it that is not supported, damaged, or outside the limits.
+    """
+    name = format_of(encoded)
+    if name is None:
+        raise PhotoError(f"the file is {words_for(encoded)}; supported are {', '.join(FORMATS)}")
+    opened = {"JPEG": _jpeg, "PNG": _png, "TIFF": _tiff, "HEIF": _heif}.get(name, _other)(encoded, name, limits)
+    if name != "JPEG":
+        limits.check_size(*opened.size)
+    return opened
+
+
+def _read(encoded: bytes, name: str) -> Image.Image:
+    module, reader = _READERS[name]
+    return _opened(getattr(importlib.import_module(module), reader), encoded, name)
+
+
+def _opened(reader: type[ImageFile.ImageFile], encoded: bytes, name: str) -> Image.Image:
+    try:
+        return reader(io.BytesIO(encoded), "")
+    except Exception as error:  # Pillow's readers raise nearly anything on damaged headers
+        raise PhotoError(f"a {name} file whose header cannot be read: {one_line(error)}") from error
+
+
+def _jpeg(encoded: bytes, name: str, limits: PhotoLimits) -> Opened:
+    segments = jpeg_segments.walk(encoded)
+    limits.check_scans(len(segments.scans))
+    frame = segments.frame
+    scale = limits.jpeg_scale(frame.width, frame.height, len(frame.components) if frame.progressive else 0)
+    sound, warning = jpeg_damage.judged(segments)
+    image = _read(sound, name)
+    if scale > 1:
+        image.draft(None, (frame.width // scale, frame.height // scale))
+    return Opened(image, (frame.width, frame.height), [warning] if warning else [])
+
+
+def _png(encoded: bytes, name: str, limits: PhotoLimits) -> Opened:
+    png = png_chunks.walk(encoded)
+    image = _read(png.encoded, name)
+    image.info |= {key: value for key, value in (("icc_profile", png.icc_profile), ("cicp", png.cicp)) if value}
+    return Opened(image, image.size, [png.warning] if png.warning else [])
+
+
+def _tiff(encoded: bytes, name: str, limits: PhotoLimits) -> Opened:
+    pointed, page, warning = tiff_pages.main_page(encoded)
+    tiff_kinds.check(page, encoded[:2])
+    image = _read(pointed, name)
+    return Opened(image, image.size, [text for text in (warning, zero_tail(encoded)) if text])
+
+
+def _heif(encoded: bytes, name: str, limits: PhotoLimits) -> Opened:
+    for package in _HEIF_PACKAGES:
+        try:
+            reader = importlib.import_module(package).HeifImageFile
+        except ImportError:
+            continue
+        image = _opened(reader, encoded, name)
+        return _coloured(image, encoded)
+    raise PhotoError("the file is HEIC or HEIF, which needs the package pi-heif: pip install 'pocketiqa[heif]'")
+
+
+def _other(encoded: bytes, name: str, limits: PhotoLimits) -> Opened:
+    if name == "WEBP":
+        encoded = encoded[: 8 + int.from_bytes(encoded[4:8], "little")]
+    image = _read(encoded, name)
+    return _coloured(image, encoded)
+
+
+def _coloured(image: Image.Image, encoded: bytes) -> Opened:
+    tail = zero_tail(encoded)
+    cicp = iso_boxes.cicp(encoded) if encoded[4:8] == b"ftyp" else None
+    # In these files, unlike PNG, a profile is what counts, and the numbers say how it was coded.
+    if cicp and (not image.info.get("icc_profile") or cicp[1] in (16, 18)):
+        image.info["cicp"] = cicp
+    return Opened(image, image.size, [tail] if tail else [])
