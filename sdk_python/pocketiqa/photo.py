@@ -72,7 +72,10 @@ def read_photo(photo: Photo, limits: PhotoLimits | None = None) -> Picture:
     except Exception as error:  # a damaged file, or too little memory for it
         raise PhotoError(f"the file cannot be read: {one_line(error)}") from error
     as_stored = opened.image.size
-    rgb = to_rgb(opened.image)
+    try:
+        rgb = to_rgb(opened.image)
+    except PhotoError as error:
+        raise PhotoError("; ".join([*opened.warnings, str(error)])) from error
     width, height = opened.size if rgb.size == as_stored else opened.size[::-1]
     return Picture(rgb, width, height, "; ".join([*opened.warnings, *([hdr] if hdr else [])]) or None)
 

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import re
+
 from pocketiqa.errors import PhotoError
 
 # Below it a picture is refused: a score of what is left says nothing about the photo.
 SHARE_NEEDED = 0.95
+_LONG_RUN = re.compile(rb"(.)\1{255,}", re.DOTALL)
 _ZEROS_SHARE, _ZEROS_LEAST = 0.01, 256
 
 
 def refusal(share: float) -> PhotoError:
     """The error for a file of which only ``share`` of the picture can be read."""
     return PhotoError(f"the file is damaged: {share:.0%} of its picture can be read, and {SHARE_NEEDED:.0%} are needed")
+
+
+def share_of_bytes(data: bytes) -> float:
+    """Of compressed image data that are known to be damaged: the share outside long runs of one value, which stand
+    where data were lost."""
+    if not data:
+        return 0.0
+    return 1 - sum(len(run[0]) for run in _LONG_RUN.finditer(data)) / len(data)
 
 
 def zero_tail(picture: bytes) -> str | None:

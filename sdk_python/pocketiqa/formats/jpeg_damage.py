@@ -12,12 +12,11 @@ import numpy as np
 import simplejpeg
 
 from pocketiqa.errors import one_line
-from pocketiqa.formats.damage import SHARE_NEEDED, refusal
+from pocketiqa.formats.damage import SHARE_NEEDED, refusal, share_of_bytes
 from pocketiqa.formats.jpeg_segments import EOI, Segments
 
 # libjpeg also warns of odd versions and profiles, which change no pixel.
 _DAMAGE = re.compile(r"corrupt jpeg data(?!: bad icc)|premature end|inconsistent progression", re.IGNORECASE)
-_LONGEST_RUN = 256
 _GREY = 128
 
 
@@ -37,7 +36,7 @@ def judged(jpeg: Segments) -> tuple[bytes, str | None]:
     if padding and complaint and _complaint(unpadded, jpeg) is None:
         return unpadded, None
     scans = jpeg.scans[:-1] if complaint and jpeg.frame.progressive else jpeg.scans
-    share = min(_share_of_area(unpadded, jpeg), _share_of_bytes(jpeg.body), _share_of_coefficients(scans, jpeg))
+    share = min(_share_of_area(unpadded, jpeg), share_of_bytes(jpeg.body), _share_of_coefficients(scans, jpeg))
     if share < SHARE_NEEDED:
         raise refusal(share)
     return unpadded, f"the file is damaged: {complaint or 'its last passes are missing'}"
@@ -79,14 +78,6 @@ def _share_of_area(encoded: bytes, jpeg: Segments) -> float:
     top = max(rows - 1, 0) // high * high
     ends = columns - int(np.argmin(np.append(grey[top:rows, ::-1].all(axis=0), False)))
     return (top * columns + (rows - top) * ends) / grey.size
-
-
-def _share_of_bytes(body: bytes) -> float:
-    """Of the image data outside long runs of one value, which damaged data do not owe to a flat picture."""
-    data = np.frombuffer(body, np.uint8)
-    starts = np.flatnonzero(np.diff(data, prepend=data[0] ^ 1))
-    lengths = np.diff(starts, append=len(data))
-    return 1 - float(lengths[lengths >= _LONGEST_RUN].sum()) / len(data)
 
 
 def _share_of_coefficients(scans: list[bytes], jpeg: Segments) -> float:

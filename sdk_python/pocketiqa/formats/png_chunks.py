@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pocketiqa.errors import PhotoError
-from pocketiqa.formats.damage import SHARE_NEEDED, refusal
+from pocketiqa.formats.damage import SHARE_NEEDED, refusal, share_of_bytes
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _IEND = b"\0\0\0\0IEND\xaeB`\x82"
@@ -69,6 +69,8 @@ def walk(encoded: bytes) -> Png:
         kept.append(_chunk(kind, content, intact))
     if damage or not sound:
         share = _share(data, header)
+        if damage:
+            share = min(share, share_of_bytes(b"".join(data)))
         if share < SHARE_NEEDED:
             raise refusal(share)
     return Png(b"".join([*kept, _IEND]), profile, cicp, damage and f"the file is damaged: {damage}")
@@ -105,7 +107,8 @@ def _decides(kind: bytes, content: bytes, header: bytes) -> bool:
     # Pillow refuses a picture whose texts are longer; none that holds an orientation is.
     if kind == b"zTXt":
         return _inflated(content.split(b"\0", 1)[1][1:], _MOST_TEXT) is not None
-    return kind in (b"tEXt", b"iTXt") and len(content) < _MOST_TEXT
+    plain = kind == b"tEXt" or (kind == b"iTXt" and content.split(b"\0", 1)[1][:1] == b"\0")
+    return plain and len(content) < _MOST_TEXT
 
 
 def _profile(content: bytes) -> bytes | None:
