@@ -58,9 +58,8 @@ def read_photo(photo: Photo, limits: PhotoLimits | None = None) -> Picture:
     if not isinstance(photo, (str, os.PathLike, bytes)):
         if isinstance(photo, Image.Image):
             limits.check_size(*photo.size)
-        elif isinstance(photo, np.ndarray) and photo.ndim == 3:
-            limits.check_size(photo.shape[1], photo.shape[0])
         rgb = to_rgb(photo)
+        limits.check_size(*rgb.size)
         return Picture(rgb, *rgb.size)
     encoded = photo if isinstance(photo, bytes) else _read_regular_file(photo, limits)
     limits.check_bytes(len(encoded))

@@ -56,10 +56,39 @@ def _from_array(array: np.ndarray) -> Image.Image:
     if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3 or 0 in array.shape:
         raise PhotoError(
             f"an array photo is uint8 of shape H×W×3 in RGB order, not {array.dtype} of shape "
-            f"{'×'.join(map(str, array.shape)) or 'scalar'}; "
-            "convert floats with (x * 255).round().astype('uint8') and repeat a grey channel three times"
+            f"{'×'.join(map(str, array.shape)) or 'scalar'}; {_advice(array)}"
         )
     return Image.fromarray(np.ascontiguousarray(array))
+
+
+def _advice(array: np.ndarray) -> str:
+    """What the array looks like, and what to do with it."""
+    steps = []
+    if array.ndim == 4:
+        steps.append("it looks like a batch: give one photo at a time")
+    shape = array.shape[-3:]
+    if len(shape) == 2 or (len(shape) == 3 and 1 in (shape[0], shape[2])):
+        steps.append("it looks like a grey photo: repeat its channel three times")
+    elif len(shape) == 3 and shape[2] == 4:
+        steps.append("it looks like RGBA: compose it over a colour and drop the fourth channel")
+    elif len(shape) == 3 and shape[0] in (3, 4) and shape[2] not in (3, 4):
+        steps.append("it looks like C×H×W, channels first: x.transpose(1, 2, 0)")
+    if array.dtype != np.uint8 and array.size:
+        steps.append(_advice_on_values(array))
+    return "; ".join(steps) or "give at least one pixel, of three channels"
+
+
+def _advice_on_values(array: np.ndarray) -> str:
+    if not (np.issubdtype(array.dtype, np.number) and np.isrealobj(array) and np.isfinite(array).all()):
+        return "its values are no levels of a picture"
+    least, most = float(array.min()), float(array.max())
+    if least < 0:
+        return f"its values reach from {least:g} to {most:g}: undo the normalization, then scale to 0…255 and uint8"
+    if most <= 1 and not np.issubdtype(array.dtype, np.integer):
+        return "its values look like 0…1: (x * 255).round().astype('uint8')"
+    if most <= 255:
+        return "its values look like 0…255: x.round().astype('uint8')"
+    return f"its values reach {most:g}: scale them to 0…255, then .astype('uint8')"
 
 
 def _split_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:

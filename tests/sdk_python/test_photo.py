@@ -429,6 +429,34 @@ def test_an_array_of_another_dtype_or_shape_is_told_what_is_allowed(wrong: np.nd
         to_rgb(wrong)
 
 
+@pytest.mark.parametrize(
+    ("array", "advice"),
+    [
+        (np.zeros((3, 20, 30), np.uint8), "channels first: x.transpose(1, 2, 0)"),
+        (np.full((20, 30, 3), 200, np.float32), "look like 0…255: x.round().astype('uint8')"),
+        (np.full((3, 20, 30), 200.5, np.float32), "channels first: x.transpose(1, 2, 0); its values look like 0…255"),
+        (np.full((3, 20, 30), 0.5, np.float32), "channels first: x.transpose(1, 2, 0); its values look like 0…1"),
+        (np.full((20, 30, 3), 0.5), "look like 0…1: (x * 255).round().astype('uint8')"),
+        (np.full((20, 30, 3), 60_000, np.uint16), "reach 60000: scale them"),
+        (np.full((20, 30, 3), 7, np.int64), "look like 0…255"),
+        (np.full((20, 30, 3), -1.5), "undo the normalization"),
+        (np.full((20, 30, 3), np.nan), "no levels of a picture"),
+        (np.full((20, 30, 3), "x"), "no levels of a picture"),
+        (np.zeros((20, 30), np.uint8), "a grey photo: repeat its channel"),
+        (np.zeros((20, 30, 1), np.uint8), "a grey photo: repeat its channel"),
+        (np.zeros((20, 30, 4), np.uint8), "RGBA"),
+        (np.zeros((2, 3, 20, 30), np.uint8), "a batch: give one photo at a time; it looks like C×H×W"),
+        (np.zeros((0, 20, 3), np.uint8), "at least one pixel"),
+        (np.zeros((20, 30, 5), np.uint8), "of three channels"),
+    ],
+)
+def test_an_array_is_told_what_it_looks_like(array: np.ndarray, advice: str) -> None:
+    for read in (to_rgb, load_photo):
+        with pytest.raises(PhotoError) as caught:
+            read(array)
+        assert advice in str(caught.value)
+
+
 @pytest.mark.parametrize("form", ["PCX", "TGA", "SGI", "ICO"])
 def test_a_format_that_is_not_listed_is_refused_though_pillow_reads_it(
     coffee: Image.Image, tmp_path: Path, form: str

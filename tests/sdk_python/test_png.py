@@ -104,7 +104,15 @@ def adam7(picture: np.ndarray) -> bytes:
     """An interlaced PNG of a uint8 grey picture."""
     height, width = picture.shape
     rows = b""
-    for left, across, top, down in ((0, 8, 0, 8), (4, 8, 0, 8), (0, 4, 4, 8), (2, 4, 0, 4), (0, 2, 2, 4), (1, 2, 0, 2), (0, 1, 1, 2)):  # noqa: E501
+    for left, across, top, down in (
+        (0, 8, 0, 8),
+        (4, 8, 0, 8),
+        (0, 4, 4, 8),
+        (2, 4, 0, 4),
+        (0, 2, 2, 4),
+        (1, 2, 0, 2),
+        (0, 1, 1, 2),
+    ):
         for row in picture[top::down, left::across]:
             rows += b"\0" + row.tobytes() if len(row) else b""
     header = struct.pack(">LLBBBBB", width, height, 8, 0, 0, 0, 1)
@@ -130,7 +138,9 @@ def test_an_orientation_in_a_text_is_obeyed(coffee: Image.Image, encoded: bytes)
     exif = Image.Exif()
     exif[0x0112] = 6
     text = PngImagePlugin.PngInfo()
-    text.add_text("Raw profile type exif", "\nexif\n      26\n" + (b"Exif\0\0" + exif.tobytes()[6:]).hex() + "\n", zip=True)
+    text.add_text(
+        "Raw profile type exif", "\nexif\n      26\n" + (b"Exif\0\0" + exif.tobytes()[6:]).hex() + "\n", zip=True
+    )
     file = io.BytesIO()
     coffee.save(file, "PNG", pnginfo=text)
     assert open_photo(file.getvalue()).size == coffee.size[::-1]
@@ -160,7 +170,8 @@ def test_a_gamma_is_honoured(coffee: Image.Image, mode: str, gamma: float) -> No
 def test_the_gamma_of_srgb_changes_no_pixel(coffee: Image.Image) -> None:
     for added in (
         chunk(b"gAMA", struct.pack(">L", 45455)),
-        chunk(b"gAMA", struct.pack(">L", 45455)) + chunk(b"cHRM", struct.pack(">8L", *(round(x * 1e5) for x in icc.SRGB))),
+        chunk(b"gAMA", struct.pack(">L", 45455))
+        + chunk(b"cHRM", struct.pack(">8L", *(round(x * 1e5) for x in icc.SRGB))),
         chunk(b"sRGB", b"\0") + chunk(b"gAMA", struct.pack(">L", 100_000)),
         chunk(b"cICP", b"\1\x0d\0\1") + chunk(b"gAMA", struct.pack(">L", 100_000)),
         chunk(b"cICP", b"\1\1\0\1"),
@@ -196,7 +207,10 @@ def test_a_profile_is_judged_by_what_it_holds_and_not_by_its_name(coffee: Image.
     file = io.BytesIO()
     coffee.save(file, "PNG", icc_profile=linear)
     assert np.abs(pixels(open_photo(file.getvalue())) - curve(pixels(coffee), 1.0)).mean() < 1
-    for unnamed in (icc.built("RGB", icc.SRGB, None), ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()):
+    for unnamed in (
+        icc.built("RGB", icc.SRGB, None),
+        ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes(),
+    ):
         file = io.BytesIO()
         coffee.save(file, "PNG", icc_profile=unnamed)
         assert np.array_equal(pixels(open_photo(file.getvalue())), pixels(coffee))

@@ -28,6 +28,9 @@ CASES = {
     ("score", "--files-from"): (["score", "{photo}", "--bundle", "{bundle}"], ["--files-from", "{list}"]),
     ("score", "-0"): (["score", "--files-from", "{list}", "--bundle", "{bundle}"], ["-0"]),
     ("score", "--workers"): (["score", "{photo}", "--bundle", "{bundle}"], ["--workers", "3"]),
+    ("score", "--max-megapixels"): (["score", "{photo}", "--bundle", "{bundle}"], ["--max-megapixels", "0.001"]),
+    ("score", "--max-bytes"): (["score", "{photo}", "--bundle", "{bundle}"], ["--max-bytes", "1000"]),
+    ("score", "--strict"): (["score", "{damaged}", "--bundle", "{bundle}"], ["--strict"]),
     ("score", "--resume"): (["score", "{photo}", "--bundle", "{bundle}", "-o", "{out}/stopped"], ["--resume"]),
     **{
         ("gate", flag): (["gate", *call, "--gate", "{gate}"], given)
@@ -122,6 +125,11 @@ def test_a_flag_changes_something(
     np.save(tmp_path / "x.npy", preprocess(golden / "coffee.png", Scorer(tiny_bundle).bundle.manifest.input))
     places = {"bundle": tiny_bundle, "photo": golden / "coffee.png", "other": golden / "chelsea.png"}
     places |= {"album": tmp_path / "album", "out": out, "tensor": tmp_path / "x.npy", "list": tmp_path / "list"}
+    places["damaged"] = tmp_path / "damaged.png"
+    checksum_of_data = (golden / "coffee.png").read_bytes().rindex(b"IEND") - 8
+    whole = bytearray((golden / "coffee.png").read_bytes())
+    whole[checksum_of_data] ^= 1
+    places["damaged"].write_bytes(whole)
     places["list"].write_text(f"{places['other']}\n")
     places["burst"] = tmp_path / "burst"
     places["burst"].mkdir()

@@ -9,7 +9,7 @@ from pocketiqa.errors import PhotoError
 # Below it a picture is refused: a score of what is left says nothing about the photo.
 SHARE_NEEDED = 0.95
 _LONG_RUN = re.compile(rb"(.)\1{255,}", re.DOTALL)
-_ZEROS_SHARE, _ZEROS_LEAST = 0.01, 256
+_ZEROS_SHARE, _ZEROS_LEAST = 1 - SHARE_NEEDED, 256
 
 
 def refusal(share: float) -> PhotoError:

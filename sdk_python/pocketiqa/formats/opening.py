@@ -93,7 +93,7 @@ def _png(encoded: bytes, name: str, limits: PhotoLimits) -> Opened:
 
 def _tiff(encoded: bytes, name: str, limits: PhotoLimits) -> Opened:
     pointed, page, warning = tiff_pages.main_page(encoded)
-    tiff_kinds.check(page, encoded[:2])
+    tiff_kinds.check(page, encoded)
     image = _read(pointed, name)
     return Opened(image, image.size, [text for text in (warning, zero_tail(encoded)) if text])
 

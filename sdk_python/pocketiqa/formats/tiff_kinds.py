@@ -39,9 +39,11 @@ _ALLOWED: dict[tuple[int, int, int, tuple[int, ...]], set[str]] = {
 }
 
 
-def check(page: Page, order: bytes) -> None:
-    """Raises PhotoError for a page of a kind that was not seen to be decoded right; ``order`` is ``II`` or ``MM``."""
-    compression = page.first(Tag.COMPRESSION, _RAW)
+def check(page: Page, encoded: bytes) -> None:
+    """Raises PhotoError for a page of ``encoded`` of a kind that was not seen to be decoded right."""
+    if encoded[:4] == b"MM\0+":
+        raise PhotoError("a BigTIFF of big-endian order, which is not supported; save it as TIFF")
+    order, compression = encoded[:2], page.first(Tag.COMPRESSION, _RAW)
     if compression not in _COMPRESSIONS:
         raise _refusal(page, f"compressed by method {compression}")
     if not _is_allowed(page, compression, order):
@@ -56,12 +58,12 @@ def _is_allowed(page: Page, compression: int, order: bytes) -> bool:
     layout = (_PLANES if compression == _RAW else _PACKED_PLANES) if planes else _CHUNKY
     if len(set(bits)) > 1 or len(formats) > 1:
         return False
-    if formats & {2, 3}:  # one plane of wide grey, whose range is judged later
-        swapped = order == b"MM" and compression != _RAW
-        return (photometric, bits[0], samples, extra) == (1, 32, 1, ()) and not swapped
     reversed_bits = page.first(Tag.FILL_ORDER, 1) == 2
     if reversed_bits and (photometric not in (0, 1) or bits[0] > 4 or compression not in (_RAW, *_CCITT)):
         return False
+    if formats & {2, 3}:  # one plane of wide grey, whose range is judged later
+        swapped = order == b"MM" and compression != _RAW
+        return (photometric, bits[0], samples, extra) == (1, 32, 1, ()) and not swapped
     if photometric == 6 and compression != _JPEG and page.tags.get(Tag.SUBSAMPLING, (2, 2)) != (1, 1):
         return False
     return layout in _ALLOWED.get((photometric, bits[0], samples, extra), ())
