@@ -76,7 +76,9 @@ OTHERS = {
 
 @pytest.mark.parametrize("start", list(OTHERS))
 def test_another_format_is_named_in_the_refusal(start: bytes) -> None:
-    with pytest.raises(PhotoError, match=rf"the file is .*{OTHERS[start]}.*, which is not supported; supported are JPEG, PNG"):
+    with pytest.raises(
+        PhotoError, match=rf"the file is .*{OTHERS[start]}.*, which is not supported; supported are JPEG, PNG"
+    ):
         open_photo(start + b"\x01\x02" * 500)
 
 
@@ -120,12 +122,19 @@ def test_heic_is_turned_once_as_it_says(coffee: Image.Image) -> None:
 
 @pytest.mark.parametrize("mode", ["RGBA", "L"])
 def test_heic_of_other_modes_is_read(coffee: Image.Image, mode: str) -> None:
-    assert np.abs(pixels(open_photo(heic(coffee.convert(mode), quality=95))) - pixels(coffee.convert(mode).convert("RGB"))).mean() < 3
+    assert (
+        np.abs(
+            pixels(open_photo(heic(coffee.convert(mode), quality=95))) - pixels(coffee.convert(mode).convert("RGB"))
+        ).mean()
+        < 3
+    )
 
 
 def test_a_wide_profile_inside_heic_is_converted(coffee: Image.Image) -> None:
     p3 = icc.built("RGB", icc.PRIMARIES[12], None)
-    source, target = (ImageCms.ImageCmsProfile(io.BytesIO(icc.built("RGB", space, None))) for space in (icc.SRGB, icc.PRIMARIES[12]))
+    source, target = (
+        ImageCms.ImageCmsProfile(io.BytesIO(icc.built("RGB", space, None))) for space in (icc.SRGB, icc.PRIMARIES[12])
+    )
     stored = ImageCms.profileToProfile(coffee, source, target)
     stored.info["icc_profile"] = p3
     assert np.abs(pixels(stored) - pixels(coffee)).mean() > 3
@@ -140,7 +149,9 @@ def with_nclx(encoded: bytes, primaries: int, transfer: int) -> bytes:
 
 @pytest.mark.parametrize("style", ["AVIF", "HEIF"])
 @pytest.mark.parametrize(("transfer", "name"), [(16, "PQ"), (18, "HLG")])
-def test_a_transfer_function_of_hdr_in_numbers_is_a_warning(coffee: Image.Image, style: str, transfer: int, name: str) -> None:
+def test_a_transfer_function_of_hdr_in_numbers_is_a_warning(
+    coffee: Image.Image, style: str, transfer: int, name: str
+) -> None:
     encoded = heic(coffee) if style == "HEIF" else saved(coffee, style)
     if b"colrnclx" not in encoded:
         pytest.skip("this encoder gives no numbers")
@@ -167,8 +178,12 @@ def test_damaged_boxes_give_no_numbers(coffee: Image.Image) -> None:
         assert found is None or len(found) == 4
 
 
-@pytest.mark.parametrize(("style", "options"), [("WEBP", {}), ("WEBP", {"lossless": True}), ("AVIF", {}), ("BMP", {}), ("PPM", {})])
-def test_a_tail_of_zero_bytes_is_a_warning_in_formats_that_check_nothing(coffee: Image.Image, style: str, options: dict) -> None:
+@pytest.mark.parametrize(
+    ("style", "options"), [("WEBP", {}), ("WEBP", {"lossless": True}), ("AVIF", {}), ("BMP", {}), ("PPM", {})]
+)
+def test_a_tail_of_zero_bytes_is_a_warning_in_formats_that_check_nothing(
+    coffee: Image.Image, style: str, options: dict
+) -> None:
     encoded = saved(coffee, style, **options)
     assert read_photo(encoded).warning is None
     kept = len(encoded) * 7 // 10
@@ -203,5 +218,7 @@ def test_a_camera_set_to_adobe_rgb_marks_it_in_exif(coffee: Image.Image) -> None
     exif = Image.Exif()
     exif.get_ifd(0x8769)[0xA005] = {1: "R03"}
     marked, plain = (pixels(open_photo(saved(coffee, "JPEG", quality=95, exif=e))) for e in (exif, Image.Exif()))
-    by_profile = pixels(open_photo(saved(coffee, "JPEG", quality=95, icc_profile=icc.built("RGB", icc.ADOBE_RGB, 563 / 256))))
+    by_profile = pixels(
+        open_photo(saved(coffee, "JPEG", quality=95, icc_profile=icc.built("RGB", icc.ADOBE_RGB, 563 / 256)))
+    )
     assert np.array_equal(marked, by_profile) and np.abs(marked - plain).mean() > 1

@@ -1,0 +1,1 @@
+"""Whether a photo's score depends on how its file is encoded."""

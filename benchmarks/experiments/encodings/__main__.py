@@ -1,0 +1,82 @@
+"""Score photos in every encoding, and compare each score with that of the pixels that the file stands for, in 8 bits.
+
+    python -m benchmarks.experiments.encodings PHOTOS [--limit 300]
+
+Each photo is cut and scaled to 320×320. The table is printed. ``results/encodings.csv`` gets a row a photo and a column
+an encoding: the difference of the scores, ``w`` behind it where the result carries a warning, or ``refused``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import sys
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+from pocketiqa import Scorer
+from pocketiqa.errors import PhotoError
+from pocketiqa.exit_status import run_command
+from pocketiqa.files import atomic_file
+from pocketiqa.photo import read_photo
+from tabulate import tabulate
+from tqdm import tqdm
+
+from benchmarks.experiments.encodings.encoders import ENCODERS, Encoder
+
+RESULTS = Path(__file__).parents[1] / "results" / "encodings.csv"
+BOUND = 0.02
+SIDE = 320
+
+
+def main() -> None:
+    """Encode, score, write the CSV, print the table."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.experiments.encodings")
+    parser.add_argument("photos", type=Path, help="a folder of photos")
+    parser.add_argument("--limit", type=int, default=300)
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    options = parser.parse_args()
+    every = sorted(path for path in options.photos.iterdir() if path.suffix.lower() in (".jpg", ".png"))
+    paths = [every[i] for i in np.linspace(0, len(every) - 1, min(options.limit, len(every))).astype(int)]
+    scorer = Scorer()
+    rows = []
+    for path in tqdm(paths):
+        rgb = np.asarray(ImageOps.fit(Image.open(path).convert("RGB"), (SIDE, SIDE)))
+        rows.append([path.name, *(outcome(scorer, rgb, encoder) for encoder in ENCODERS.values())])
+    with atomic_file(options.out, newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([["photo", *ENCODERS], *rows])
+    print(table(rows))
+
+
+def outcome(scorer: Scorer, rgb: np.ndarray, encoder: Encoder) -> str:
+    """What became of one photo in one encoding: a cell of the CSV. The score is a function of the pixels alone, so the
+    network is asked only where they differ."""
+    encoded, reference = encoder(rgb)
+    try:
+        picture = read_photo(encoded)
+    except PhotoError:
+        return "refused"
+    pixels = np.asarray(picture.rgb)
+    same = reference is None or np.array_equal(pixels, reference)
+    difference = 0.0 if same else scorer(pixels).score - scorer(np.ascontiguousarray(reference)).score
+    return f"{difference:.4f}{'w' if picture.warning else ''}"
+
+
+def table(rows: list[list[str]]) -> str:
+    """A row an encoding: how many were scored, warned of and refused; differences are of those without a warning."""
+    lines = []
+    for name, *cells in zip(["photo", *ENCODERS], *rows):
+        if name == "photo":
+            continue
+        plain = np.abs([float(cell) for cell in cells if cell[-1].isdigit()])
+        warned = [float(cell[:-1]) for cell in cells if cell.endswith("w")]
+        refused = cells.count("refused")
+        mean, most = (f"{plain.mean():.4f}", f"{plain.max():.4f}") if len(plain) else ("", "")
+        lines.append([name, len(plain), len(warned), refused, mean, most, int((plain > BOUND).sum())])
+    head = ["encoding", "scored", "with a warning", "refused", "mean |Δ|", "max |Δ|", f"over {BOUND}"]
+    return tabulate(lines, head, tablefmt="github", disable_numparse=True, colalign=("left", *["right"] * 6))
+
+
+if __name__ == "__main__":
+    sys.exit(run_command("benchmarks.experiments.encodings", main))
