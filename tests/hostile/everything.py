@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.hostile import arguments, arrays, bundles, devices, photos, tables
+from tests.hostile import arguments, arrays, bundles, devices, kinds, photos, tables
 from tests.hostile.place import Place
 from tests.hostile.tally import Tally
 
-COUNTS = {"photos": 2000, "arrays": 600, "tables": 350}
+COUNTS = {"photos": 2000, "kinds": 910, "arrays": 600, "tables": 350}
 COUNTS |= {"manifests": 800, "tampered": 500, "programs": 900, "archives": 300}
 CHANGING = 60
 
@@ -21,6 +21,7 @@ def try_everything(
     counts = {name: max(1, round(n * share)) for name, n in COUNTS.items()}
     say("photos")
     photos.try_damaged(place, tally, counts["photos"])
+    kinds.try_kinds(place, tally, counts["kinds"])
     photos.try_changing(place, tally, max(2, round(CHANGING * share)))
     photos.try_odd_files(place, tally)
     say("arrays and images")

@@ -56,7 +56,7 @@ def score_folder(place: Place, tally: Tally, folder: Path, given: dict[str, str]
     good.write_bytes(place.photo.read_bytes())
     said = pocketiqa("score", str(folder), "--bundle", str(place.bundle), "--format", "jsonl", "--recursive")
     tally.cost(said.grown_mib, said.seconds)
-    wrong = said.misbehaviour() or _wrong_rows(said, good, place.score, folder, set(given))
+    wrong = said.misbehaviour() or wrong_rows(said, good, place.score, folder, set(given))
     if wrong:
         tally.fail("photos", next(iter(given.values())), f"{wrong} (in {folder.name} with {sorted(given)[:3]}…)")
         return
@@ -66,7 +66,8 @@ def score_folder(place: Place, tally: Tally, folder: Path, given: dict[str, str]
             tally.add("photos", what, "harmless" if row["error"] is None else "refused")
 
 
-def _wrong_rows(said: Said, good: Path, score: float, folder: Path, expected: set[str]) -> str | None:
+def wrong_rows(said: Said, good: Path, score: float, folder: Path, expected: set[str]) -> str | None:
+    """What a folder's rows may never be: the good photo's score lost, a row missing, an error that is no line."""
     rows = {row["path"]: row for row in map(json.loads, said.output.splitlines())}
     errors = [row["error"] for row in rows.values() if row["error"] is not None]
     if rows.get(str(good), {}).get("score") != score:
@@ -201,7 +202,7 @@ def try_changing(place: Place, tally: Tally, n: int) -> None:
         done.set()
         changer.join()
     tally.cost(said.grown_mib, said.seconds)
-    wrong = said.misbehaviour() or _wrong_rows(said, place.photo, place.score, folder, set(names))
+    wrong = said.misbehaviour() or wrong_rows(said, place.photo, place.score, folder, set(names))
     if wrong:
         tally.fail("photos", "changed while read", wrong)
         return

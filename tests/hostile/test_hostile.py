@@ -18,7 +18,7 @@ from pocketiqa.manifest import Manifest
 from pocketiqa.photo import PhotoLimits, load_photo
 from pocketiqa.preprocess import PreprocessSpec, preprocess
 
-from tests.hostile import arguments, arrays, bundles, photos, tables
+from tests.hostile import arguments, arrays, bundles, kinds, photos, tables
 from tests.hostile.growth import STEP, slope_of
 from tests.hostile.isolation import in_a_child
 from tests.hostile.mutations import MUTATIONS
@@ -53,6 +53,10 @@ def tally() -> Iterator[Tally]:
 
 def test_damaged_photos_cost_a_folder_nothing_but_themselves(place: Place, tally: Tally) -> None:
     photos.try_damaged(place, tally, 84)
+
+
+def test_kinds_of_photos_found_in_the_wild_are_read_right_told_or_refused(place: Place, tally: Tally) -> None:
+    kinds.try_kinds(place, tally, 5 * len(kinds.KINDS))
 
 
 def test_photos_that_change_while_read_are_read_or_refused(place: Place, tally: Tally) -> None:
