@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 
 import numpy as np
-import simplejpeg
 
 from pocketiqa.errors import one_line
 from pocketiqa.formats.damage import SHARE_NEEDED, refusal, share_of_bytes
@@ -53,6 +52,8 @@ def _complaint(encoded: bytes, jpeg: Segments) -> str | None:
 
 def _eighth(encoded: bytes, jpeg: Segments, strict: bool) -> np.ndarray:
     """uint8 of shape H/8×W/8×C, rounded up: lightness, or the inks of CMYK."""
+    import simplejpeg  # here: a device that only runs programs on tensors needs none
+
     inks = "CMYK" if len(jpeg.frame.components) == 4 else "GRAY"
     return simplejpeg.decode_jpeg(encoded, colorspace=inks, min_height=1, min_width=1, strict=strict)
 
