@@ -1,6 +1,6 @@
 """Score photos in every encoding, and compare each score with that of the pixels that the file stands for, in 8 bits.
 
-    python -m benchmarks.experiments.encodings PHOTOS [--limit 300]
+    python -m benchmarks.experiments.encodings PHOTOS [--limit 300] [--workers 2]
 
 Each photo is cut and scaled to 320×320. The table is printed. ``results/encodings.csv`` gets a row a photo and a column
 an encoding: the difference of the scores, ``w`` behind it where the result carries a warning, or ``refused``.
@@ -10,7 +10,10 @@ from __future__ import annotations
 
 import argparse
 import csv
+import functools
 import sys
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -35,18 +38,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.experiments.encodings")
     parser.add_argument("photos", type=Path, help="a folder of photos")
     parser.add_argument("--limit", type=int, default=300)
+    parser.add_argument("--workers", type=int, default=2, help="processes")
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()
     every = sorted(path for path in options.photos.iterdir() if path.suffix.lower() in (".jpg", ".png"))
     paths = [every[i] for i in np.linspace(0, len(every) - 1, min(options.limit, len(every))).astype(int)]
-    scorer = Scorer()
-    rows = []
-    for path in tqdm(paths):
-        rgb = np.asarray(ImageOps.fit(Image.open(path).convert("RGB"), (SIDE, SIDE)))
-        rows.append([path.name, *(outcome(scorer, rgb, encoder) for encoder in ENCODERS.values())])
+    with ProcessPoolExecutor(options.workers, get_context("spawn")) as pool:
+        rows = list(tqdm(pool.map(row, paths), total=len(paths)))
     with atomic_file(options.out, newline="") as file:
         csv.writer(file, lineterminator="\n").writerows([["photo", *ENCODERS], *rows])
     print(table(rows))
+
+
+def row(path: Path) -> list[str]:
+    """A photo's name and its cells of the CSV."""
+    rgb = np.asarray(ImageOps.fit(Image.open(path).convert("RGB"), (SIDE, SIDE)))
+    return [path.name, *(outcome(_scorer(), rgb, encoder) for encoder in ENCODERS.values())]
+
+
+@functools.cache
+def _scorer() -> Scorer:
+    return Scorer(threads=1)
 
 
 def outcome(scorer: Scorer, rgb: np.ndarray, encoder: Encoder) -> str:

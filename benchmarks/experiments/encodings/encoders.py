@@ -55,7 +55,7 @@ def _lossy(style: str, decode: Callable[[bytes], np.ndarray], **options: object)
 
 
 def _gif(rgb: np.ndarray) -> Encoded:
-    encoded = saved(rgb, "GIF")
+    encoded = saved(Image.fromarray(rgb).quantize(256, Image.Quantize.FASTOCTREE), "GIF")
     return encoded, np.asarray(imagecodecs.gif_decode(encoded)).reshape(*rgb.shape)
 
 
@@ -112,8 +112,8 @@ ENCODERS: dict[str, Encoder] = {
     "PNG, Display P3 by code points": png_coded(colours.DISPLAY_P3, chunk(b"cICP", b"\x0c\x0d\0\1")),
     "PNG, PQ": lambda rgb: (png_with(rgb, chunk(b"cICP", b"\x09\x10\0\1")), None),
     "WebP": _lossy("WEBP", imagecodecs.webp_decode),
-    "WebP, lossless": _lossless("WEBP", lossless=True),
-    "WebP, opacity": _see_through("WEBP", lossless=True, exact=True),
+    "WebP, lossless": _lossless("WEBP", lossless=True, method=0),
+    "WebP, opacity": _see_through("WEBP", lossless=True, exact=True, method=0),
     "GIF": _gif,
     "BMP": _lossless("BMP"),
     "PPM": _lossless("PPM"),

@@ -35,7 +35,7 @@ def png(make: Callable[[np.ndarray], np.ndarray], **options: object) -> Encoder:
 
 
 def png_palette(rgb: np.ndarray) -> Encoded:
-    picture = Image.fromarray(rgb).quantize(256)
+    picture = Image.fromarray(rgb).quantize(256, Image.Quantize.FASTOCTREE)
     return saved(picture, "PNG"), np.array(picture.getpalette(), np.uint8).reshape(-1, 3)[np.asarray(picture)]
 
 
