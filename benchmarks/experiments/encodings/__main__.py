@@ -10,27 +10,22 @@ from __future__ import annotations
 
 import argparse
 import csv
-import functools
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
-from pocketiqa import Scorer
-from pocketiqa.errors import PhotoError
 from pocketiqa.exit_status import run_command
 from pocketiqa.files import atomic_file
-from pocketiqa.photo import read_photo
 from tabulate import tabulate
 from tqdm import tqdm
 
-from benchmarks.experiments.encodings.encoders import ENCODERS, Encoder
+from benchmarks.experiments.encodings.encoders import ENCODERS
+from benchmarks.experiments.encodings.scoring import row
 
 RESULTS = Path(__file__).parents[1] / "results" / "encodings.csv"
 BOUND = 0.02
-SIDE = 320
 
 
 def main() -> None:
@@ -48,31 +43,6 @@ def main() -> None:
     with atomic_file(options.out, newline="") as file:
         csv.writer(file, lineterminator="\n").writerows([["photo", *ENCODERS], *rows])
     print(table(rows))
-
-
-def row(path: Path) -> list[str]:
-    """A photo's name and its cells of the CSV."""
-    rgb = np.asarray(ImageOps.fit(Image.open(path).convert("RGB"), (SIDE, SIDE)))
-    return [path.name, *(outcome(_scorer(), rgb, encoder) for encoder in ENCODERS.values())]
-
-
-@functools.cache
-def _scorer() -> Scorer:
-    return Scorer(threads=1)
-
-
-def outcome(scorer: Scorer, rgb: np.ndarray, encoder: Encoder) -> str:
-    """What became of one photo in one encoding: a cell of the CSV. The score is a function of the pixels alone, so the
-    network is asked only where they differ."""
-    encoded, reference = encoder(rgb)
-    try:
-        picture = read_photo(encoded)
-    except PhotoError:
-        return "refused"
-    pixels = np.asarray(picture.rgb)
-    same = reference is None or np.array_equal(pixels, reference)
-    difference = 0.0 if same else scorer(pixels).score - scorer(np.ascontiguousarray(reference)).score
-    return f"{difference:.4f}{'w' if picture.warning else ''}"
 
 
 def table(rows: list[list[str]]) -> str:
