@@ -11,6 +11,7 @@ import tifffile
 from PIL import Image, ImageCms
 from pocketiqa.errors import PhotoError
 from pocketiqa.formats import tiff_kinds
+from pocketiqa.formats.tiff_pages import main_page
 from pocketiqa.photo import open_photo, read_photo
 
 from tests.sdk_python.tiffs import DEFLATE, RAW, pages, tiff
@@ -325,3 +326,22 @@ def test_a_tail_of_zero_bytes_is_a_warning(coffee: np.ndarray) -> None:
 
 def test_the_list_of_kinds_has_no_kind_twice_and_none_without_a_layout() -> None:
     assert all(layouts for layouts in tiff_kinds._ALLOWED.values())
+
+
+@pytest.mark.parametrize("options", [{"rowsperstrip": 16}, {"tile": (64, 64)}])
+def test_damaged_pieces_of_jpeg_inside_a_tiff_are_told(photos: dict, options: dict) -> None:
+    file = io.BytesIO()
+    tifffile.imwrite(file, photos["coffee"], photometric="rgb", compression="jpeg", **options)
+    encoded = file.getvalue()
+    assert read_photo(encoded).warning is None
+    page = main_page(encoded)[1]
+    places = page.tags.get(273) or page.tags[324]
+    counts = page.tags.get(279) or page.tags[325]
+    one = bytearray(encoded)
+    one[places[1] + counts[1] // 2 : places[1] + counts[1] - 2] = bytes(counts[1] - 2 - counts[1] // 2)
+    warning = read_photo(bytes(one)).warning
+    assert warning is not None and warning.startswith("the file is damaged: Corrupt JPEG data")
+    for place, count in zip(places[: len(places) // 2], counts):
+        one[place + count // 2 : place + count - 2] = bytes(count - 2 - count // 2)
+    with pytest.raises(PhotoError, match="of its picture can be read"):
+        open_photo(bytes(one))

@@ -26,23 +26,27 @@ def judged(jpeg: Segments) -> tuple[bytes, str | None]:
         PhotoError: less than ``SHARE_NEEDED`` of the picture is there.
     """
     encoded = jpeg.encoded
-    complaint = _complaint(encoded, jpeg)
-    if complaint is None and _share_of_coefficients(jpeg.scans, jpeg) == 1:
+    found = _complaint(encoded, jpeg)
+    if found is None and _share_of_coefficients(jpeg.scans, jpeg) == 1:
         return encoded, None
     # Bytes of one value before the end marker are padding, or stand where the picture's data were lost.
     padding = _tail(jpeg.body)
     unpadded = encoded[: -2 - padding] + EOI if padding else encoded
-    if padding and complaint and _complaint(unpadded, jpeg) is None:
+    if padding and found and _complaint(unpadded, jpeg) is None:
         return unpadded, None
-    scans = jpeg.scans[:-1] if complaint and jpeg.frame.progressive else jpeg.scans
+    scans = jpeg.scans[:-1] if found and jpeg.frame.progressive else jpeg.scans
     share = min(_share_of_area(unpadded, jpeg), share_of_bytes(jpeg.body), _share_of_coefficients(scans, jpeg))
     if share < SHARE_NEEDED:
         raise refusal(share)
-    return unpadded, f"the file is damaged: {complaint or 'its last passes are missing'}"
+    return unpadded, f"the file is damaged: {found or 'its last passes are missing'}"
+
+
+def complaint(jpeg: Segments) -> str | None:
+    """libjpeg's warning about damaged image data; None where it has none, or cannot read this kind of JPEG."""
+    return _complaint(jpeg.encoded, jpeg)
 
 
 def _complaint(encoded: bytes, jpeg: Segments) -> str | None:
-    """libjpeg's warning about damaged image data; None where it has none, or cannot read this kind of JPEG."""
     try:
         _eighth(encoded, jpeg, strict=True)
     except ValueError as error:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from PIL import Image, ImageFile
 
 from pocketiqa.errors import PhotoError, one_line
-from pocketiqa.formats import iso_boxes, jpeg_damage, jpeg_segments, png_chunks, tiff_kinds, tiff_pages
+from pocketiqa.formats import iso_boxes, jpeg_damage, jpeg_segments, png_chunks, tiff_damage, tiff_kinds, tiff_pages
 from pocketiqa.formats.damage import zero_tail
 from pocketiqa.formats.recognition import FORMATS, format_of, words_for
 from pocketiqa.limits import PhotoLimits
@@ -95,7 +95,8 @@ def _tiff(encoded: bytes, name: str, limits: PhotoLimits) -> Opened:
     pointed, page, warning = tiff_pages.main_page(encoded)
     tiff_kinds.check(page, encoded)
     image = _read(pointed, name)
-    return Opened(image, image.size, [text for text in (warning, zero_tail(encoded)) if text])
+    warnings = [warning, tiff_damage.warning_of(encoded, page), zero_tail(encoded)]
+    return Opened(image, image.size, [text for text in warnings if text])
 
 
 def _heif(encoded: bytes, name: str, limits: PhotoLimits) -> Opened:

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from pocketiqa.errors import PhotoError
 
-_MOST_PAGES, _MOST_VALUES = 4096, 64
+_MOST_PAGES, _MOST_VALUES, _MOST_PLACES = 4096, 64, 1_000_000
 # Types of TIFF 6.0 and of BigTIFF that hold whole numbers, with their letters in ``struct``.
-_INTEGERS = {1: "B", 3: "H", 4: "L", 6: "b", 8: "h", 9: "l", 13: "L", 16: "Q", 17: "q", 18: "Q"}
+_INTEGERS = {1: "B", 3: "H", 4: "L", 6: "b", 7: "B", 8: "h", 9: "l", 13: "L", 16: "Q", 17: "q", 18: "Q"}
 _REDUCED, _MASK = 1, 4
 # Photometric interpretations of sensors' values (CFA, linear raw), and camera makers' compressions.
 _RAW_PHOTOMETRIC = {32803, 34892}
@@ -24,6 +24,8 @@ class Tag:
     NEW_SUBFILE, SUBFILE, WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 254, 255, 256, 257, 258, 259, 262
     FILL_ORDER, SAMPLES, PLANAR, SUB_IFDS, EXTRA_SAMPLES, SAMPLE_FORMAT, SUBSAMPLING = 266, 277, 284, 330, 338, 339, 530
     DNG_VERSION = 50706
+    # Where the compressed pieces lie, which may be many: of strips, of tiles, and the tables that JPEG pieces share.
+    PLACES = STRIP_OFFSETS, STRIP_BYTES, TILE_OFFSETS, TILE_BYTES, JPEG_TABLES = 273, 279, 324, 325, 347
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Page:
 
     Attributes:
         offset: of it in the file.
-        tags: whole numbers by tag; longer lists than 64 are left out.
+        tags: whole numbers by tag; longer lists than 64 are left out, but for those that say where the data lie.
     """
 
     offset: int
@@ -114,7 +116,7 @@ def _page(encoded: bytes, offset: int, layout: _Layout) -> tuple[Page, int]:
         at = offset + width + i * entry
         tag, kind = (layout.number(encoded, at + step, "H") for step in (0, 2))
         values = layout.number(encoded, at + 4, word)
-        if kind not in _INTEGERS or not 0 < values <= _MOST_VALUES:
+        if kind not in _INTEGERS or not 0 < values <= (_MOST_PLACES if tag in Tag.PLACES else _MOST_VALUES):
             continue
         form = f"{layout.order}{values}{_INTEGERS[kind]}"
         room = at + entry - (8 if layout.big else 4)
