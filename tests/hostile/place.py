@@ -95,7 +95,7 @@ def small_manifest() -> dict[str, Any]:
     values = json.loads(bundle.manifest_bytes)
     values["variants"] = {name: entry for name, entry in values["variants"].items() if bundle.has(name)}
     values["golden"] = dict(list(values["golden"].items())[:GOLDEN_KEPT])
-    kept = {entry["path"] for entry in values["variants"].values()} | set(values["golden"])
+    kept = {entry["path"] for entry in values["variants"].values()} | set(values["golden"]) | {values.get("gate")}
     values["files"] = {name: entry for name, entry in values["files"].items() if name in kept}
     return values
 

@@ -21,6 +21,8 @@ from pocketiqa.preprocess import preprocess
 from pocketiqa.runtime import installed_runtimes
 
 COLUMNS = ["path", "score", "sharpness", "noise", "exposure", "contrast", "colour", "compression", "error"]
+BESIDE = ["width", "height", "warning"]
+COLUMNS += BESIDE
 
 
 @pytest.fixture
@@ -77,7 +79,7 @@ def test_the_table_has_a_row_a_photo_and_names_its_runtime(
 ) -> None:
     main(["score", str(album), "--bundle", str(tiny_bundle)])
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split() == COLUMNS
+    assert lines[0].split() == COLUMNS[: -len(BESIDE)], "a table has no room for more"
     assert len(lines) == len(photos) + 2
     assert lines[-1].startswith("scored with tiny-0.0.1 int8, executorch")
 

@@ -47,10 +47,10 @@ def test_each_format_has_the_path_the_score_and_the_error(
     lines = capsys.readouterr().out.splitlines()
     if style == "jsonl":
         rows = [json.loads(line) for line in lines]
-        assert all(list(row) == ["path", "score", "error", "runtime"] for row in rows)
+        assert all(list(row) == ["path", "score", "error", "width", "height", "warning", "runtime"] for row in rows)
     elif style == "csv":
         rows = list(csv.DictReader(lines))
-        assert all(list(row) == ["path", "score", "error"] for row in rows)
+        assert all(list(row) == ["path", "score", "error", "width", "height", "warning"] for row in rows)
     else:
         rows = lines[1:-1]
         assert lines[0].split() == ["path", "score", "error"] and lines[-1].startswith("scored with score-only-0.0.1")

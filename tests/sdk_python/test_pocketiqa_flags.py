@@ -48,6 +48,14 @@ CASES = {
     },
     ("gate", "--gate"): (["gate", "{photo}", "--bundle", "{bundle}"], ["--gate", "{gate}"]),
     **{
+        ("gate", flag): (["gate", photo, "--bundle", "{bundle}", "--gate", "{gate}"], given)
+        for flag, photo, given in [
+            ("--max-megapixels", "{photo}", ["--max-megapixels", "0.001"]),
+            ("--max-bytes", "{photo}", ["--max-bytes", "1000"]),
+            ("--strict", "{damaged}", ["--strict"]),
+        ]
+    },
+    **{
         ("fit_gate", flag): (["fit-gate", *call], given)
         for flag, call, given in [
             ("--accepted", ["--refused", "{other}", "-o", "{out}/g"], ["--accepted", "{photo}"]),
@@ -60,6 +68,13 @@ CASES = {
             ("--bundle", [*FIT, "-o", "{out}/g"], ["--bundle", "{out}/nowhere"]),
             ("--variant", [*FIT, "-o", "{out}/g"], ["--variant", "fp32"]),
             ("--workers", [*FIT, "-o", "{out}/stopped"], ["--workers", "0"]),
+            ("--max-megapixels", [*FIT, "-o", "{out}/g"], ["--max-megapixels", "0.001"]),
+            ("--max-bytes", [*FIT, "-o", "{out}/g"], ["--max-bytes", "1000"]),
+            (
+                "--strict",
+                ["--accepted", "{photo}", "--refused", "{damaged}", *FIT[2:], "--confidence", "0.5", "-o", "{out}/g"],
+                ["--strict"],
+            ),
         ]
     },
     ("inspect", "--json"): (["inspect", "{bundle}"], ["--json"]),

@@ -191,7 +191,7 @@ def test_a_gate_adds_its_decision_to_page_and_csv(folder: Path, capsys: pytest.C
     main(["report", str(folder / "coffee.jpg"), "-o", str(page), "--csv", str(rows), "--gate", str(gate)])
     (shown,) = Page(page.read_text()).rows
     assert shown["decision"] == "refused" and shown["reasons"].startswith("poor: score 0.")
-    assert ",refused,poor: score 0." in rows.read_text()
+    assert ',refused,"poor: score 0.' in rows.read_text()
     main(["report", str(folder / "coffee.jpg"), "-o", str(page), "--gate", "default"])
     assert Page(page.read_text()).rows[0]["decision"] in ("accepted", "refused")
 

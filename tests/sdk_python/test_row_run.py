@@ -210,7 +210,9 @@ def test_a_parquet_file_holds_the_rows_of_json_lines_with_their_types(command: C
     table = parquet.read_table(tmp_path / "a.parquet")
     rows = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()]
     assert table.to_pylist() == [{name: row[name] for name in table.column_names} for row in rows]
-    assert {str(field.type) for field in table.schema if field.name not in ("path", "error")} == {"double"}
+    kinds = {field.name: str(field.type) for field in table.schema}
+    assert [kinds.pop(name) for name in ("path", "error", "warning")] == ["string"] * 3
+    assert [kinds.pop(name) for name in ("width", "height")] == ["int64"] * 2 and set(kinds.values()) == {"double"}
     made_by = json.loads(table.schema.metadata[b"pocketiqa"])
     assert made_by["variant"] == "int8" and made_by["photos"] == PHOTOS and made_by["failed"] == PHOTOS // 6
 
