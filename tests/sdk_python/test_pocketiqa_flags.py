@@ -70,11 +70,7 @@ CASES = {
             ("--workers", [*FIT, "-o", "{out}/stopped"], ["--workers", "0"]),
             ("--max-megapixels", [*FIT, "-o", "{out}/g"], ["--max-megapixels", "0.001"]),
             ("--max-bytes", [*FIT, "-o", "{out}/g"], ["--max-bytes", "1000"]),
-            (
-                "--strict",
-                ["--accepted", "{photo}", "--refused", "{damaged}", *FIT[2:], "--confidence", "0.5", "-o", "{out}/g"],
-                ["--strict"],
-            ),
+            ("--strict", [*FIT, "--resume", "-o", "{out}/stopped"], ["--strict"]),  # names both runs' settings
         ]
     },
     ("inspect", "--json"): (["inspect", "{bundle}"], ["--json"]),
