@@ -1,4 +1,4 @@
-"""Make the constants of the files for apps anew, from a bundle's manifest.
+"""Make the constants of the code for apps anew; those of the Swift files are a bundle's.
 
     python -m mobile_export integration --out mobile_export
 """
@@ -18,7 +18,7 @@ class Config:
     """Whose constants, and where the files are written.
 
     Attributes:
-        bundle: whose manifest is read; by default the one inside the SDK package.
+        bundle: whose manifest the Swift files take; by default the one inside the SDK package.
         out: a folder; the files go into its ``integration``.
     """
 

@@ -6,6 +6,7 @@ is written into the apps' code, as constants that are made anew from here.
 
 from __future__ import annotations
 
+from pocketiqa import gate
 from pocketiqa.manifest import MAX_FILE_BYTES, MAX_MANIFEST_BYTES, SCHEMA_VERSION
 from pocketiqa.photo import PhotoLimits
 from pocketiqa.preprocess import VIEWS, PreprocessSpec
@@ -24,6 +25,7 @@ def contract() -> list[tuple[str, Constant, str]]:
     fixed = {name: str(spec[name]).lower() if spec[name] is True else spec[name] for name in _FIXED}
     return [
         ("SCHEMA_VERSION", SCHEMA_VERSION, "what manifest.json has"),
+        ("GATE_SCHEMA_VERSION", gate.SCHEMA_VERSION, "what a gate's file has"),
         ("MAX_MANIFEST_BYTES", MAX_MANIFEST_BYTES, "of manifest.json, at most"),
         ("MAX_FILE_BYTES", MAX_FILE_BYTES, "of any other file of a bundle, at most"),
         ("MIN_SIDE", limits.min_side, "a photo's shortest side in pixels, at least"),

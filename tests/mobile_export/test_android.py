@@ -47,6 +47,7 @@ def exchange(
         (folder / name).mkdir()
     write_pixels(folder / "inputs")
     write_encoded(folder / "encoded", photos["coffee"])
+    shutil.copy(MODULE.parent / "gate_cases.json", folder)
     write_frame(folder / "frames", photos["astronaut"][100:196, 100:228])
     Image.new("RGB", (40, 15)).save(folder / "small.png")
     bundles = {"shipped": DEFAULT_BUNDLE, "tiny": tiny_bundle, "score_only": score_only_bundle}
@@ -127,7 +128,7 @@ def test_every_test_of_the_module_passes(exchange: Path) -> None:
         if outcome.tag in ("failure", "error", "skipped")
     ]
     assert failed == []
-    assert len(cases) == 19
+    assert len(cases) == 23
 
 
 @pytest.mark.parametrize("name", SPECS)

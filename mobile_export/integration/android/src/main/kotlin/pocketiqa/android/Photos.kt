@@ -20,7 +20,7 @@ import java.nio.ByteBuffer
  *
  * @throws PocketIqaException no picture, a damaged one, or a size that is not judged.
  */
-fun decode(encoded: ByteArray): Bitmap = try {
+internal fun decode(encoded: ByteArray): Bitmap = try {
     ImageDecoder.decodeBitmap(ImageDecoder.createSource(ByteBuffer.wrap(encoded))) { decoder, info, _ ->
         checkSize(info.size.width, info.size.height)
         decoder.allocator = ImageDecoder.ALLOCATOR_SOFTWARE

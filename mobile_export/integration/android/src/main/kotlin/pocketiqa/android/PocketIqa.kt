@@ -5,6 +5,7 @@ import android.graphics.Bitmap
 import android.media.Image
 import pocketiqa.core.Bundle
 import pocketiqa.core.GOLDEN_BOUND
+import pocketiqa.core.Gate
 import pocketiqa.core.GoldenCheck
 import pocketiqa.core.Photo
 import pocketiqa.core.PocketIqaException
@@ -42,7 +43,11 @@ class PocketIqa private constructor(
     /** Scores an upright bitmap of any configuration. @throws PocketIqaException it is too small or too large. */
     fun score(photo: Bitmap): Quality = scorePhoto(BitmapPhoto(photo))
 
-    /** Scores an encoded photo: the bytes of a JPEG, PNG, WebP or HEIF. @throws PocketIqaException see `decode`. */
+    /**
+     * Scores an encoded photo: the bytes of a JPEG, PNG, WebP or HEIF.
+     *
+     * @throws PocketIqaException no picture, a damaged one, or a size that is not judged.
+     */
     fun score(encoded: ByteArray): Quality = scorePhoto(BitmapPhoto(decode(encoded)))
 
     /** Scores a camera's frame before it is closed. @throws PocketIqaException no `YUV_420_888`, or another angle. */
@@ -63,6 +68,9 @@ class PocketIqa private constructor(
         }
         return compareGolden(expected, found, bound)
     }
+
+    /** The bundle's gate, which accepts or refuses a `Quality`. @throws PocketIqaException it carries none. */
+    fun gate(): Gate = Gate.of(bundle)
 
     @Synchronized
     override fun close() {

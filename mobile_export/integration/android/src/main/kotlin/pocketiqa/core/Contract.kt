@@ -3,6 +3,8 @@ package pocketiqa.core
 
 /** What manifest.json has. */
 const val SCHEMA_VERSION = 1
+/** What a gate's file has. */
+const val GATE_SCHEMA_VERSION = 1
 /** Of manifest.json, at most. */
 const val MAX_MANIFEST_BYTES = 4194304
 /** Of any other file of a bundle, at most. */

@@ -28,7 +28,7 @@ data class FileEntry(val bytes: Long, val sha256: String)
  *
  * `attributes` names the quality vector's entries after the score; `mapShape` is rows × columns of the map of local
  * quality, or null; `variants` are the programs' paths by name; `golden` has, by photo and variant, the quality vector
- * that the exporter measured.
+ * that the exporter measured; `gate` is the path of the gate's file, or empty.
  */
 class Manifest(
     val name: String,
@@ -39,6 +39,7 @@ class Manifest(
     val files: Map<String, FileEntry>,
     val variants: Map<String, String>,
     val golden: Map<String, Map<String, FloatArray>>,
+    val gate: String,
 ) {
     companion object {
         /** @throws PocketIqaException the text is no manifest, or one that this version does not implement. */
@@ -69,6 +70,7 @@ class Manifest(
                 golden = (json.optJSONObject("golden") ?: JSONObject()).objects { photo ->
                     photo.keys().asSequence().associateWith { photo.getJSONArray(it).floats() }
                 },
+                gate = json.optString("gate"),
             )
         }
 
