@@ -4,8 +4,6 @@
 
 All rows of a photo are measured in turns, so that a slow spell of the machine hits each of them.
 
-All keep the memory of pictures for the next one, as ``Scorer.batch`` does (`pocketiqa.pixel_memory`).
-
 - *Decode alone*: ``open_photo`` on one core.
 - *One core*: ``Scorer.batch`` with one worker, and a program of one thread.
 - *The bound*: the rate of the slowest stage where it has all cores to itself. The stages are decode with preprocess,
@@ -27,7 +25,6 @@ from pocketiqa import Scorer
 from pocketiqa.ahead import usable_cores
 from pocketiqa.bundle import Bundle
 from pocketiqa.errors import PhotoError
-from pocketiqa.pixel_memory import pixel_memory_kept
 from pocketiqa.preprocess import open_photo, preprocess
 from tabulate import tabulate
 
@@ -110,14 +107,13 @@ def measure(
         **{str(count): lambda scorer, count=count: batch(scorer, count) for count in workers},
     }
     seconds: dict[str, list[float]] = {name: [] for name in tasks}
-    with pixel_memory_kept(cores):
-        for i, (name, task) in itertools.product(range(rounds + 1), tasks.items()):
-            # The threads of the process's programs are one pool, whose size is set when a program is loaded.
-            scorer = Scorer(bundle, variant, threads=1 if name == "one core" else cores)
-            began = time.perf_counter()
-            task(scorer)
-            if i:  # the first round warms up
-                seconds[name].append((time.perf_counter() - began) / photos)
+    for i, (name, task) in itertools.product(range(rounds + 1), tasks.items()):
+        # The threads of the process's programs are one pool, whose size is set when a program is loaded.
+        scorer = Scorer(bundle, variant, threads=1 if name == "one core" else cores)
+        began = time.perf_counter()
+        task(scorer)
+        if i:  # the first round warms up
+            seconds[name].append((time.perf_counter() - began) / photos)
     slowest = max(("decode with preprocess", "inference"), key=lambda name: float(np.median(seconds[name])))
     return [
         Rate(

@@ -26,7 +26,6 @@ from pocketiqa.explanation import Explanation, explain
 from pocketiqa.limits import PhotoLimits
 from pocketiqa.loading import load_variant, variant_for
 from pocketiqa.photo import Photo, read_photo
-from pocketiqa.pixel_memory import pixel_memory_kept
 from pocketiqa.preprocess import input_of
 
 
@@ -191,7 +190,7 @@ class Scorer:
 
     def _batch(self, photos: Iterable[Photo], workers: int) -> Iterator[Result]:
         ahead = done_ahead(self._prepare, photos, workers, at_once=_may_change)
-        with pixel_memory_kept(workers), contextlib.closing(ahead):
+        with contextlib.closing(ahead):
             for photo, prepared in ahead:
                 try:
                     yield self._run(photo, prepared())
