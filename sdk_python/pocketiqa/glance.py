@@ -13,9 +13,12 @@ from datetime import datetime, timedelta
 import numpy as np
 from PIL import ExifTags, Image
 
-from pocketiqa.photo import FORMATS, load_photo
+from pocketiqa.errors import PhotoError
+from pocketiqa.photo import load_photo
 
 HASH_BITS = 128
+# Of Pillow's readers, those of formats that carry EXIF.
+_WITH_EXIF = ("JPEG", "PNG", "WEBP", "TIFF", "AVIF")
 _SIDE = 256
 
 
@@ -71,11 +74,11 @@ def small_copy(photo: str, side: int) -> Image.Image:
         PhotoError: the photo is unreadable or outside the limits.
     """
     try:
-        with Image.open(photo, formats=FORMATS) as image:
+        with Image.open(photo, formats=("JPEG",)) as image:
             image.draft(None, (side, side))
             rgb = load_photo(image)
-    except (OSError, Image.DecompressionBombError):
-        rgb = load_photo(photo)  # a format that is no business of Pillow's, or the error in our words
+    except (OSError, Image.DecompressionBombError, PhotoError):  # no JPEG, or one that is damaged
+        rgb = load_photo(photo)
     rgb.thumbnail((side, side), Image.Resampling.BOX)
     return rgb
 
@@ -83,7 +86,7 @@ def small_copy(photo: str, side: int) -> Image.Image:
 def _time_taken(photo: str) -> datetime | None:
     """Of EXIF's DateTimeOriginal and SubSecTimeOriginal."""
     try:
-        with Image.open(photo, formats=FORMATS) as image:
+        with Image.open(photo, formats=_WITH_EXIF) as image:
             exif = image.getexif().get_ifd(ExifTags.IFD.Exif)
         second = datetime.strptime(str(exif[ExifTags.Base.DateTimeOriginal])[:19], "%Y:%m:%d %H:%M:%S")
         part = str(exif.get(ExifTags.Base.SubsecTimeOriginal, "")).strip("\0 ")
