@@ -91,7 +91,8 @@ def photos_of(options: argparse.Namespace, stderr: IO[str]) -> list[str]:
 def scorer_of(options: argparse.Namespace) -> Scorer:
     """The scorer that the arguments name."""
     given = {"max_pixels": options.max_megapixels, "max_bytes": options.max_bytes}
-    limits = {name: int(value * (10**6 if name == "max_pixels" else 1)) for name, value in given.items() if value}
+    scales = {"max_pixels": 1e6, "max_bytes": 1}
+    limits = {name: max(1, round(value * scales[name])) for name, value in given.items() if value}
     return Scorer(options.bundle, options.variant, limits=PhotoLimits(**limits), strict=options.strict)
 
 
