@@ -16,6 +16,7 @@ import torch
 
 from mobile_export.graphs import FLOAT, INT8, PORTABLE, Graphs
 from mobile_export.lower.bundled_program import write_bpte
+from mobile_export.lower.coreai import open_coreai, unsupported_by_coreai, write_coreai
 from mobile_export.lower.coreml import unsupported_by_coreml, write_fp16, write_w8a8
 from mobile_export.lower.coreml_pte import write_coreml_pte
 from mobile_export.lower.executorch import open_program, write_xnnpack
@@ -29,6 +30,7 @@ from mobile_export.verify.checks import (
     check_outputs,
     check_outputs_in_both_runtimes,
 )
+from mobile_export.verify.coreai_checks import check_coreai
 from mobile_export.verify.diagnosis import Diagnosis, diagnose_package, diagnose_program
 from mobile_export.verify.onnx_checks import check_onnx
 from mobile_export.verify.package_checks import (
@@ -61,6 +63,7 @@ class Artifact:
         has_golden_scores: the manifest says what it scores on the golden photos.
         is_variant: apps load it; the manifest lists it among the variants.
         by_default: the build makes it without being asked to; another one takes ``--with`` or ``--all``.
+        photos: how many of the golden photos its runtime is given, being slow; None: all.
     """
 
     name: str
@@ -79,6 +82,7 @@ class Artifact:
     has_golden_scores: bool = False
     is_variant: bool = True
     by_default: bool = True
+    photos: int | None = None
 
     @property
     def runtime(self) -> str:
@@ -94,7 +98,7 @@ class Artifact:
         """What ``check`` takes; ``given`` are the further fields of :class:`Subject`."""
         own, graph = graphs.of(self.graph)
         compared = tuple((reference or own, bound(scales)) for reference, bound in self.compared)
-        return Subject(self.name, self.step, path, graph, self.open, compared, **given)
+        return Subject(self.name, self.step, path, graph, self.open, compared, photos=self.photos, **given)
 
 
 FP32 = Artifact(
@@ -198,10 +202,41 @@ ONNX_INT8 = Artifact(
     unsupported=unsupported_by_onnx,
     needs=(FP32.name,),
 )
+COREAI_FP32 = Artifact(
+    name="coreai_fp32",
+    path="coreai/student_fp32.aimodel",
+    step="fp32 .aimodel",
+    graph=FLOAT,
+    lower=write_coreai,
+    check=check_coreai,
+    compared=((None, bounds.same_graph),),
+    open=open_coreai,
+    unsupported=unsupported_by_coreai,
+    module="coreai_torch",
+    by_default=False,
+    photos=3,
+)
+COREAI_INT8 = Artifact(
+    name="coreai_int8",
+    path="coreai/student_int8.aimodel",
+    step="int8 .aimodel",
+    graph=INT8,
+    lower=write_coreai,
+    check=check_coreai,
+    compared=((None, bounds.same_int8_graph), (FP32.step, bounds.promised)),
+    open=open_coreai,
+    unsupported=unsupported_by_coreai,
+    needs=(FP32.name,),
+    module="coreai_torch",
+    by_default=False,
+    photos=3,
+)
 ARTIFACTS = {
     artifact.name: artifact
-    for artifact in (FP32, XNNPACK_INT8, BPTE, ONNX_FP32, ONNX_INT8, COREML_FP16, COREML_W8A8, COREML_PTE)
-}
+    for artifact in (
+        FP32, XNNPACK_INT8, BPTE, ONNX_FP32, ONNX_INT8, COREML_FP16, COREML_W8A8, COREML_PTE, COREAI_FP32, COREAI_INT8
+    )
+}  # fmt: skip
 
 
 # What ``--with`` takes: an artifact that is not built by default, or all of its runtime's.

@@ -32,6 +32,7 @@ class Subject:
         ladder: takes the checks.
         notes: takes, in words, what could not be checked.
         torch_free_python: a Python with the torch-free runtime; None to look for one.
+        photos: how many of the ladder's photos are run, and one input of noise with them; None: all of both.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Subject:
     ladder: ParityLadder
     notes: list[str]
     torch_free_python: Path | None = None
+    photos: int | None = None
 
     @property
     def reference(self) -> str:
@@ -57,7 +59,7 @@ def check_outputs(subject: Subject) -> None:
         BrokenParityCheck: the runtime refuses the artifact, or the first comparison that does not hold.
     """
     try:
-        subject.ladder.step(subject.step, subject.open(subject.path))
+        subject.ladder.step(subject.step, subject.open(subject.path), subject.photos)
     except PocketiqaError as error:
         subject.ladder.add(refused(subject.reference, subject.step, error))
     for reference, bound in subject.compared:

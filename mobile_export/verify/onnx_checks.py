@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from hashlib import sha256
 
-import numpy as np
 import onnx
-import torch
 from onnx.numpy_helper import to_array
 from pocketiqa.errors import PocketiqaError
 from pocketiqa.runtime import ONNX, installed_runtimes
 
 from mobile_export.lower.onnx_model import open_openvino
 from mobile_export.verify.checks import Subject, check_outputs
-from mobile_export.verify.ladder import ParityCheck, refused
+from mobile_export.verify.ladder import refused
+from mobile_export.verify.numbers import (
+    DEQUANTIZE,
+    QUANTIZE,
+    Scale,
+    check_numbers,
+    digest,
+    scales_of_graph,
+    weights_of_graph,
+)
 
-# Operators of a graph, and ONNX's.
-_PER_TENSOR = {
-    "quantized_decomposed.quantize_per_tensor.default": "QuantizeLinear",
-    "quantized_decomposed.dequantize_per_tensor.default": "DequantizeLinear",
-}
-_CONVOLUTIONS = ("aten.conv2d.default", "aten.convolution.default")
+_ROUNDING = {"QuantizeLinear": QUANTIZE, "DequantizeLinear": DEQUANTIZE}
 
 
 def check_onnx(subject: Subject) -> None:
@@ -34,26 +35,10 @@ def check_onnx(subject: Subject) -> None:
         BrokenParityCheck: a number is another one, a runtime refuses the file, or the first comparison that does not
             hold.
     """
-    model = onnx.load(str(subject.path))
-    comparisons = {}
-    if scales := _scales_of_graph(subject.graph):
-        comparisons["weights"] = _weights_of_graph(subject.graph), _weights_of_model(model)
-        comparisons["scales"] = scales, _scales_of_model(model)
-    for what, (expected, found) in comparisons.items():
-        wrong = sum(((expected - found) + (found - expected)).values())
-        subject.ladder.add(
-            ParityCheck(
-                reference=subject.reference,
-                candidate=subject.step,
-                inputs=what,
-                n=expected.total(),
-                max_abs=float(wrong > 0),
-                mean_abs=wrong / max(1, 2 * expected.total()),
-                srcc=None,
-                bound="equal, bit by bit",
-                holds=wrong == 0,
-            )
-        )
+    if scales := scales_of_graph(subject.graph):
+        model = onnx.load(str(subject.path))
+        check_numbers(subject, "weights", weights_of_graph(subject.graph), _weights(model))
+        check_numbers(subject, "scales", scales, _scales(model))
     check_outputs(subject)
     _check_openvino(subject)
 
@@ -73,48 +58,19 @@ def _check_openvino(subject: Subject) -> None:
     subject.ladder.check(reference, step, bound)
 
 
-def _digest(values: np.ndarray) -> str:
-    return sha256(repr(values.shape).encode() + np.ascontiguousarray(values).tobytes()).hexdigest()
-
-
-def _tensor(exported: torch.export.ExportedProgram, node: torch.fx.Node) -> torch.Tensor:
-    """The constant behind ``node``, through the operator that dequantizes it."""
-    while node.op != "placeholder":
-        node = node.args[0]
-    name = exported.graph_signature.inputs_to_parameters.get(node.name)
-    name = name or exported.graph_signature.inputs_to_buffers.get(node.name)
-    if name is None:
-        name = exported.graph_signature.inputs_to_lifted_tensor_constants[node.name]
-    return exported.state_dict[name] if name in exported.state_dict else exported.constants[name]
-
-
-def _weights_of_graph(exported: torch.export.ExportedProgram) -> Counter[str]:
-    nodes = [node for node in exported.graph.nodes if str(node.target) in _CONVOLUTIONS]
-    return Counter(_digest(_tensor(exported, node.args[1]).detach().numpy()) for node in nodes)
-
-
-def _weights_of_model(model: onnx.ModelProto) -> Counter[str]:
+def _weights(model: onnx.ModelProto) -> Counter[str]:
     constants = {tensor.name: tensor for tensor in model.graph.initializer}
     behind = {node.output[0]: node.input[0] for node in model.graph.node if node.op_type == "DequantizeLinear"}
     names = [node.input[1] for node in model.graph.node if node.op_type == "Conv"]
-    return Counter(_digest(to_array(constants[behind.get(name, name)])) for name in names)
+    return Counter(digest(to_array(constants[behind.get(name, name)])) for name in names)
 
 
-def _scales_of_graph(exported: torch.export.ExportedProgram) -> Counter[tuple[str, float, int]]:
-    """Each scale with its zero point once, by whether values are rounded to it or read from it."""
-    found = set()
-    for node in exported.graph.nodes:
-        if (name := str(node.target)) in _PER_TENSOR:
-            found.add((_PER_TENSOR[name], float(np.float32(node.args[1])), int(node.args[2])))
-    return Counter(found)
-
-
-def _scales_of_model(model: onnx.ModelProto) -> Counter[tuple[str, float, int]]:
+def _scales(model: onnx.ModelProto) -> Counter[Scale]:
     constants = {tensor.name: to_array(tensor) for tensor in model.graph.initializer}
     found = set()
     for node in model.graph.node:
-        if node.op_type in _PER_TENSOR.values():
+        if node.op_type in _ROUNDING:
             scale, zero = (constants[name] for name in node.input[1:3])
             if scale.size == 1:
-                found.add((node.op_type, float(scale.item()), int(zero.item())))
+                found.add((_ROUNDING[node.op_type], float(scale.item()), int(zero.item())))
     return Counter(found)

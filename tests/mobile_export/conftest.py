@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pickle
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import small_student
 
@@ -14,8 +16,12 @@ from benchmarks.browser import NoBrowser, find_chromium
 from mobile_export.artifacts import ARTIFACTS, Artifact
 from mobile_export.bundle.golden import golden_photos
 from mobile_export.commands.build import BuildResult, Config, build
+from mobile_export.graphs import FLOAT, INT8, Graphs, Int8Graphs, eager
 from mobile_export.integration.web_page import FOLDER, RUNTIME
 from mobile_export.lower.request import Delegation, Request
+from mobile_export.verify.bounds import Scales
+from mobile_export.verify.ladder import ParityLadder
+from mobile_export.verify.rounding import Rounding
 from tests.made_once import made_once
 
 ALSO = ("onnx_fp32",)  # what the shared bundle has beside the default artifacts
@@ -85,6 +91,34 @@ def as_built(built: BuildResult, *names: str) -> list[Artifact]:
         return replace(artifact, lower=copy)
 
     return [copying(ARTIFACTS[name]) for name in names]
+
+
+@pytest.fixture(scope="session")
+def judge() -> Callable[..., ParityLadder]:
+    """Judges an artifact's file as the build does, on six photos; gives the ladder with its rows."""
+    photos = small_student.photos()[:6]
+    converted = small_student.exported_int8().module()
+    graphs = Graphs(
+        small_student.small_student(),
+        small_student.exported_float(),
+        Int8Graphs(small_student.prepared(), small_student.exported_int8(), None),
+    )
+    before = ParityLadder(photos)
+    before.step(FLOAT, eager(small_student.small_student()))
+    before.step(INT8, eager(converted))
+    # The .pte's to the last digits, without building one.
+    before.outputs[ARTIFACTS["fp32"].step] = before.outputs[FLOAT]
+    rounding = Rounding.of(converted, photos, before.outputs[INT8])
+    scales = Scales(float(np.std(before.outputs[FLOAT][:, 0])), rounding, small_student.PROMISE)
+
+    def judged(artifact: Artifact, path: Path, notes: list[str] | None = None) -> ParityLadder:
+        ladder = ParityLadder(photos)
+        ladder.outputs, ladder.noise_outputs = dict(before.outputs), dict(before.noise_outputs)
+        notes = [] if notes is None else notes
+        artifact.check(artifact.subject(path, graphs, scales, ladder=ladder, notes=notes))
+        return ladder
+
+    return judged
 
 
 @pytest.fixture(scope="session")

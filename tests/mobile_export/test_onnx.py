@@ -21,54 +21,30 @@ from pocketiqa.errors import RuntimeUnavailable
 from pocketiqa.scorer import Scorer
 
 from benchmarks.__main__ import main as benchmarks
-from mobile_export.artifacts import ARTIFACTS, ONNX_FP32, ONNX_INT8, Artifact
+from mobile_export.artifacts import ONNX_FP32, ONNX_INT8, Artifact
 from mobile_export.commands.build import BuildResult
-from mobile_export.graphs import Graphs, Int8Graphs, eager
 from mobile_export.lower.onnx_model import OPSET, open_onnx, unsupported_by_onnx, write_onnx
 from mobile_export.lower.request import Request
 from mobile_export.verify import onnx_checks
-from mobile_export.verify.bounds import Scales
-from mobile_export.verify.ladder import BrokenParityCheck, ParityLadder
-from mobile_export.verify.onnx_checks import check_onnx
-from mobile_export.verify.rounding import Rounding
+from mobile_export.verify.ladder import BrokenParityCheck
 
 PHOTOS = small_student.photos()[:6]
 
 
-@pytest.fixture(scope="module")
-def check(built: BuildResult) -> Callable[..., None]:
-    """Judges a file as the build does."""
-    int8 = Int8Graphs(small_student.prepared(), small_student.exported_int8(), None)
-    graphs = Graphs(small_student.small_student(), small_student.exported_float(), int8)
-    before = ParityLadder(PHOTOS)
-    before.step("eager float", eager(small_student.small_student()))
-    before.step("converted int8", eager(small_student.exported_int8().module()))
-    before.step("fp32 .pte", ARTIFACTS["fp32"].open(built.out / ARTIFACTS["fp32"].path))
-    rounding = Rounding.of(small_student.exported_int8().module(), PHOTOS, before.outputs["converted int8"])
-    scales = Scales(float(np.std(before.outputs["eager float"][:, 0])), rounding, small_student.PROMISE)
-
-    def judge(artifact: Artifact, path: Path, notes: list[str] | None = None) -> None:
-        ladder = ParityLadder(PHOTOS)
-        ladder.outputs, ladder.noise_outputs = dict(before.outputs), dict(before.noise_outputs)
-        check_onnx(artifact.subject(path, graphs, scales, ladder=ladder, notes=[] if notes is None else notes))
-
-    return judge
-
-
 @pytest.fixture
 def damage(
-    built: BuildResult, check: Callable[..., None], tmp_path: Path
+    built: BuildResult, judge: Callable, tmp_path: Path
 ) -> Callable[[Artifact, Callable[[onnx.ModelProto], None]], str]:
     """Damages a copy of a sound file, and names the check that finds it."""
 
     def found_by(artifact: Artifact, do: Callable[[onnx.ModelProto], None]) -> str:
         sound, path = built.out / artifact.path, tmp_path / "damaged.onnx"
-        check(artifact, sound)
+        judge(artifact, sound)
         model = onnx.load(str(sound))
         do(model)
         path.write_bytes(model.SerializeToString())
         with pytest.raises(BrokenParityCheck) as broken:
-            check(artifact, path)
+            judge(artifact, path)
         return broken.value.check.inputs
 
     return found_by
@@ -120,17 +96,17 @@ def test_both_runtimes_judge_every_file(built: BuildResult) -> None:
 
 
 def test_without_openvino_the_bundle_says_so_once(
-    built: BuildResult, check: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+    built: BuildResult, judge: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(onnx_checks, "installed_runtimes", lambda format: {})
     notes: list[str] = []
     for artifact in (ONNX_FP32, ONNX_INT8):
-        check(artifact, built.out / artifact.path, notes)
+        judge(artifact, built.out / artifact.path, notes)
     assert notes == ["OpenVINO did not run the ONNX files: it is not installed (uv pip install openvino)."]
 
 
 def test_a_file_that_openvino_refuses_breaks_its_own_row(
-    built: BuildResult, check: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+    built: BuildResult, judge: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refusing(path: Path) -> None:
         def run(views: np.ndarray) -> np.ndarray:
@@ -140,7 +116,7 @@ def test_a_file_that_openvino_refuses_breaks_its_own_row(
 
     monkeypatch.setattr(onnx_checks, "open_openvino", refusing)
     with pytest.raises(BrokenParityCheck, match=r"int8 \.onnx in OpenVINO.*no suitable"):
-        check(ONNX_INT8, built.out / ONNX_INT8.path)
+        judge(ONNX_INT8, built.out / ONNX_INT8.path)
 
 
 @pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
