@@ -7,31 +7,26 @@ and the model card read it. A new backend is a file in ``lower/`` and an entry h
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Collection
 
-import numpy as np
-import torch
-
-from mobile_export.graphs import FLOAT, INT8, PORTABLE, Graphs
+from mobile_export.artifact import Artifact
+from mobile_export.graphs import FLOAT, INT8, PORTABLE
 from mobile_export.lower.bundled_program import write_bpte
 from mobile_export.lower.coreai import open_coreai, unsupported_by_coreai, write_coreai
 from mobile_export.lower.coreml import unsupported_by_coreml, write_fp16, write_w8a8
 from mobile_export.lower.coreml_pte import write_coreml_pte
 from mobile_export.lower.executorch import open_program, write_xnnpack
+from mobile_export.lower.litert import open_litert, open_litert_without_delegate, write_litert
 from mobile_export.lower.onnx_model import open_onnx, open_openvino, unsupported_by_onnx, write_onnx
-from mobile_export.lower.request import Delegation, Request, Run
 from mobile_export.verify import bounds
-from mobile_export.verify.bounds import Bound, Promised, Scales
 from mobile_export.verify.checks import (
-    Subject,
     check_bundled_cases,
     check_outputs,
     check_outputs_in_both_runtimes,
 )
 from mobile_export.verify.coreai_checks import check_coreai
-from mobile_export.verify.diagnosis import Diagnosis, diagnose_package, diagnose_program
+from mobile_export.verify.diagnosis import diagnose_package, diagnose_program
+from mobile_export.verify.litert_checks import check_litert
 from mobile_export.verify.onnx_checks import check_onnx
 from mobile_export.verify.package_checks import (
     check_coreml_pte,
@@ -40,66 +35,6 @@ from mobile_export.verify.package_checks import (
     open_package,
     open_package_in_float32,
 )
-
-
-@dataclass(frozen=True)
-class Artifact:
-    """One artifact.
-
-    Attributes:
-        name: what ``--skip``, ``diagnose`` and the manifest call it.
-        path: of its file or package inside the bundle; its folder names the runtime.
-        step: what parity checks call its outputs.
-        graph: what it is lowered from: ``FLOAT``, ``INT8`` or ``PORTABLE``.
-        lower: writes it.
-        check: verifies what was written.
-        compared: the other steps, None being its own graph's, that its outputs are compared with, and how near.
-        open: how it is executed; None where ``check`` alone does.
-        open_otherwise: further ways, by a word for each, that ``agreement`` shows.
-        diagnose: compares it with its graph layer by layer.
-        unsupported: operators of a graph that its backend does not take.
-        needs: names of the artifacts that it is made from or compared with.
-        module: the Python module that it takes, where that does not exist for every platform.
-        has_golden_scores: the manifest says what it scores on the golden photos.
-        is_variant: apps load it; the manifest lists it among the variants.
-        by_default: the build makes it without being asked to; another one takes ``--with`` or ``--all``.
-        photos: how many of the golden photos its runtime is given, being slow; None: all.
-    """
-
-    name: str
-    path: str
-    step: str
-    graph: str
-    lower: Callable[[Request], Delegation | None]
-    check: Callable[[Subject], None]
-    compared: tuple[tuple[str | None, Callable[[Scales], Bound | Promised]], ...]
-    open: Callable[[Path], Run] | None = None
-    open_otherwise: tuple[tuple[str, Callable[[Path], Run]], ...] = ()
-    diagnose: Callable[[str, Path, torch.export.ExportedProgram, np.ndarray], list[Diagnosis]] | None = None
-    unsupported: Callable[[torch.export.ExportedProgram], Sequence[str]] | None = None
-    needs: tuple[str, ...] = ()
-    module: str | None = None
-    has_golden_scores: bool = False
-    is_variant: bool = True
-    by_default: bool = True
-    photos: int | None = None
-
-    @property
-    def runtime(self) -> str:
-        """The folder of its path: ``xnnpack``, ``coreml``."""
-        return self.path.partition("/")[0]
-
-    @property
-    def is_float(self) -> bool:
-        """Whether it computes what the float network computes."""
-        return self.graph == FLOAT
-
-    def subject(self, path: Path, graphs: Graphs, scales: Scales, **given: object) -> Subject:
-        """What ``check`` takes; ``given`` are the further fields of :class:`Subject`."""
-        own, graph = graphs.of(self.graph)
-        compared = tuple((reference or own, bound(scales)) for reference, bound in self.compared)
-        return Subject(self.name, self.step, path, graph, self.open, compared, photos=self.photos, **given)
-
 
 FP32 = Artifact(
     name="fp32",
@@ -231,10 +166,37 @@ COREAI_INT8 = Artifact(
     by_default=False,
     photos=3,
 )
+LITERT_FP32 = Artifact(
+    name="litert_fp32",
+    path="litert/student_fp32.tflite",
+    step="fp32 .tflite",
+    graph=FLOAT,
+    lower=write_litert,
+    check=check_litert,
+    compared=((None, bounds.same_graph),),
+    open=open_litert,
+    module="ai_edge_litert",
+    by_default=False,
+)
+LITERT_INT8 = Artifact(
+    name="litert_int8",
+    path="litert/student_int8.tflite",
+    step="int8 .tflite",
+    graph=INT8,
+    lower=write_litert,
+    check=check_litert,
+    compared=((None, bounds.same_int8_graph), (FP32.step, bounds.promised)),
+    open=open_litert,
+    open_otherwise=(("in LiteRT's own kernels", open_litert_without_delegate),),
+    needs=(FP32.name,),
+    module="ai_edge_litert",
+    by_default=False,
+)
 ARTIFACTS = {
     artifact.name: artifact
     for artifact in (
-        FP32, XNNPACK_INT8, BPTE, ONNX_FP32, ONNX_INT8, COREML_FP16, COREML_W8A8, COREML_PTE, COREAI_FP32, COREAI_INT8
+        FP32, XNNPACK_INT8, BPTE, ONNX_FP32, ONNX_INT8, COREML_FP16, COREML_W8A8, COREML_PTE, COREAI_FP32, COREAI_INT8,
+        LITERT_FP32, LITERT_INT8,
     )
 }  # fmt: skip
 

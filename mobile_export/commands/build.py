@@ -10,6 +10,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -21,14 +22,14 @@ from pocketiqa.files import atomic_directory
 from pocketiqa.preprocess import preprocess
 from tqdm import tqdm
 
-from distill.contract import ContractError
 from distill.networks.registry import DEFAULT_NETWORK
 from mobile_export.artifacts import ARTIFACTS, FP32, OPTIONAL, XNNPACK_INT8, Artifact, chosen
 from mobile_export.bundle.golden import SHOWN_TENSORS, WALL, golden_photos
 from mobile_export.bundle.report import draw_report
 from mobile_export.bundle.writer import BundleWriter
 from mobile_export.graphs import FLOAT, INT8, PREPARED, Graphs, check_graphs
-from mobile_export.lower.request import Request
+from mobile_export.lower.request import NotBuilt, Request
+from mobile_export.operators import check_operators
 from mobile_export.sources import Sources, default_bundle
 from mobile_export.verify.app_input import check_app_input
 from mobile_export.verify.bounds import Scales
@@ -189,26 +190,6 @@ def _checked_graphs(
     return graphs
 
 
-def check_operators(
-    network: str, exported: torch.export.ExportedProgram, artifacts: Sequence[Artifact]
-) -> None:
-    """Say what a backend cannot take before minutes of building.
-
-    Raises:
-        ContractError: names every operator and artifact, and what to do.
-    """
-    lines, names = [], []
-    for artifact in artifacts:
-        if artifact.unsupported and (operators := artifact.unsupported(exported)):
-            names.append(artifact.name)
-            lines.append(f"{artifact.name} does not take {', '.join(operators)}")
-    if names:
-        raise ContractError(
-            f"{network}: {'; '.join(lines)}. Express them in other operators in the network, or leave these artifacts "
-            f"out: --skip {' '.join(names)}"
-        )
-
-
 def _build_artifact(
     artifact: Artifact,
     bundle: BundleWriter,
@@ -223,8 +204,14 @@ def _build_artifact(
     _, graph = graphs.of(artifact.graph)
     metadata = bundle.metadata(artifact.name, artifact.runtime)
     in_pieces = not bundle.sources.is_shipped
-    with torch.no_grad():
-        delegation = artifact.lower(Request(graph, metadata, path, ladder.photos, needed, in_pieces))
+    try:
+        with torch.no_grad():
+            delegation = artifact.lower(Request(graph, metadata, path, ladder.photos, needed, in_pieces))
+    except NotBuilt as why:
+        bundle.notes.append(f"{artifact.name} was not built: {why}.")
+        with suppress(OSError):  # another artifact's file is in it
+            path.parent.rmdir()
+        return
     bundle.add_artifact(artifact, delegation)
     if delegation and delegation.outside:
         bundle.notes.append(

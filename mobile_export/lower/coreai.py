@@ -14,7 +14,7 @@ import io
 import json
 import random
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
@@ -30,10 +30,9 @@ from mobile_export.lower.coreml import INPUT_NAME, METADATA_KEY, OUTPUT_NAMES
 from mobile_export.lower.request import Request, Run
 
 if TYPE_CHECKING:
-    from coreai.authoring import AIModelAsset
+    from coreai.authoring import AIModelAsset, AIProgram
     from coreai_torch import TorchConverter
 
-MINIMUM_OS = "iOS 27, macOS 27"
 PROGRAM = "main.mlirb"  # the file inside a model that holds its operators and constants
 
 _HASH = "main.hash"  # of the program, sha256
@@ -54,7 +53,7 @@ def write_coreai(request: Request) -> None:
         from coreai.authoring.context import Context
         from coreai.runtime import AIModelAssetMetadata
 
-        program = _convert(request.graph)
+        program = convert(request.graph, OUTPUT_NAMES[: len(request.graph.graph_signature.user_outputs)])
         # What the text leaves out is where in torch's graph an operator came from: names of Python classes.
         text, names = str(program._module._mlir_module), {}
         text = _RANDOM_NAME.sub(lambda found: names.setdefault(found[0], f"constant_{len(names)}"), text)
@@ -81,6 +80,8 @@ def open_coreai(path: Path) -> Run:
         try:
             with quiet_runtimes():
                 return asyncio.run(score(views))
+        except RuntimeUnavailable:
+            raise
         except (RuntimeError, KeyError, ValueError) as error:
             raise RuntimeUnavailable(f"Core AI does not run {path.name}: {one_line(error)}") from error
 
@@ -115,14 +116,14 @@ def unsupported_by_coreai(exported: torch.export.ExportedProgram) -> list[str]:
     return []
 
 
-def _convert(exported: torch.export.ExportedProgram) -> Any:
+def convert(exported: torch.export.ExportedProgram, output_names: Sequence[str]) -> AIProgram:
+    """A float or a converted int8 graph as a program of Core AI."""
     from coreai_torch import TorchConverter, get_decomp_table
 
     converter = TorchConverter(mode=TorchConverter.Mode.RELEASE)
     _take_int8(converter)
-    names = list(OUTPUT_NAMES[: len(exported.graph_signature.user_outputs)])
     decomposed = exported.run_decompositions(get_decomp_table())
-    converter.add_exported_program(decomposed, input_names=[INPUT_NAME], output_names=names)
+    converter.add_exported_program(decomposed, input_names=[INPUT_NAME], output_names=list(output_names))
     # Each pooling becomes a function whose name ends in letters drawn at random.
     with patch("coreai.authoring.func.choice", random.Random(0).choice):
         return converter.to_coreai()

@@ -102,7 +102,7 @@ def convert_w8a8(converted: torch.export.ExportedProgram, metadata: dict, path: 
             "this graph has no quantize operator: W8A8 needs the graph that convert_pt2e returns; "
             "for a float graph use convert_fp16"
         )
-    return _write(_convert(_with_plain_scalars(converted)), metadata, path)
+    return _write(_convert(with_plain_scalars(converted)), metadata, path)
 
 
 def _convert(exported: torch.export.ExportedProgram) -> MLModel:
@@ -128,11 +128,11 @@ def _convert(exported: torch.export.ExportedProgram) -> MLModel:
         )
 
 
-def _with_plain_scalars(converted: torch.export.ExportedProgram) -> torch.export.ExportedProgram:
+def with_plain_scalars(converted: torch.export.ExportedProgram) -> torch.export.ExportedProgram:
     """Replace scalars that PT2E quantized, such as those of a normalization, by the float each stands for.
 
-    coremltools 9.0 subtracts a scalar's zero point in int8, which wraps around: 127 − (−128) becomes −1, and
-    a factor of 2.0 becomes −0.008, without a word.
+    litert-torch knows no rounded scalar, and coremltools 9.0 subtracts a scalar's zero point in int8, which wraps
+    around: 127 − (−128) becomes −1, and a factor of 2.0 becomes −0.008, without a word.
     """
     module = converted.module()
     for node in module.graph.nodes:

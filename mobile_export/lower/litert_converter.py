@@ -36,7 +36,8 @@ def main(program: Path, metadata: Path, out: Path) -> None:
     exported = torch.export.load(program)
     (photo,) = (node for node in exported.graph.nodes if node.name in exported.graph_signature.user_inputs)
     names = ("quality", "map")[: len(exported.graph_signature.user_outputs)]
-    network = Named(exported.module(), names).eval()
+    network = Named(exported.module(), names)
+    network.training = False  # eval() asks the exported program, which refuses
     rounds = any("quantize_per_tensor" in str(node.target) for node in exported.graph.nodes)
     # Says that the graph rounds already, with its own scales; nothing is calibrated.
     quantizer = PT2EQuantizer().set_global(get_symmetric_quantization_config())

@@ -13,6 +13,10 @@ import torch
 Run = Callable[[np.ndarray], np.ndarray]
 
 
+class NotBuilt(Exception):
+    """An artifact cannot be made on this machine; the message is the reason, and the bundle says so."""
+
+
 @dataclass(frozen=True)
 class Request:
     """One artifact to write.

@@ -101,7 +101,7 @@ def diagnose_program(
     name: str, path: Path, graph: torch.export.ExportedProgram, views: np.ndarray
 ) -> list[Diagnosis]:
     """What XNNPACK makes of a graph, seen at every layer; the file itself, which shows none, is not read."""
-    tapped, names = _tapped(graph)
+    tapped, names = tap_layers(graph)
     with torch.no_grad():
         expected = [value.numpy() for value in tapped.module()(torch.from_numpy(views))]
     lowered = to_edge_transform_and_lower(tapped, partitioner=[AcyclicXnnpackPartitioner()]).to_executorch().buffer
@@ -116,7 +116,7 @@ def diagnose_program(
     return [Diagnosis(f"{name}, lowered with every layer as an output", gaps, bound)]
 
 
-def _tapped(graph: torch.export.ExportedProgram) -> tuple[torch.export.ExportedProgram, list[str]]:
+def tap_layers(graph: torch.export.ExportedProgram) -> tuple[torch.export.ExportedProgram, list[str]]:
     """The graph with its layers' outputs, rounded where the graph rounds them, in place of its own."""
     module = graph.module()
     ends: dict[torch.fx.Node, str] = {}

@@ -58,11 +58,14 @@ def weights_of_graph(exported: torch.export.ExportedProgram) -> Counter[str]:
     return Counter(digest(constant(exported, node.args[1]).numpy()) for node in nodes)
 
 
-def scales_of_graph(exported: torch.export.ExportedProgram) -> Counter[Scale]:
-    """Each scale of an activation with its zero point, once; none in a float graph."""
+def scales_of_graph(exported: torch.export.ExportedProgram, of_scalars: bool = True) -> Counter[Scale]:
+    """Each scale of an activation with its zero point, once; none in a float graph.
+
+    Scalars, such as those of a normalization, are rounded too; ``of_scalars=False`` leaves them out.
+    """
     found = set()
     for node in exported.graph.nodes:
-        if (name := str(node.target)) in _PER_TENSOR:
+        if (name := str(node.target)) in _PER_TENSOR and (of_scalars or node.meta["val"].ndim):
             found.add((_PER_TENSOR[name], float(np.float32(node.args[1])), int(node.args[2])))
     return Counter(found)
 

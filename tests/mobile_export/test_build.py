@@ -21,9 +21,10 @@ from distill.contract import ContractError
 from mobile_export import artifacts
 from mobile_export.artifacts import ARTIFACTS, COREML_FP16, XNNPACK_INT8, chosen
 from mobile_export.commands import build as building
-from mobile_export.commands.build import BuildResult, Config, broken_folder, build, check_operators
+from mobile_export.commands.build import BuildResult, Config, broken_folder, build
 from mobile_export.commands.embed import embed
 from mobile_export.lower.request import Run
+from mobile_export.operators import check_operators
 from mobile_export.verify import package_checks
 from mobile_export.verify.ladder import BrokenParityCheck
 from mobile_export.verify.mil_reference import MilProgram, UnknownOperator
