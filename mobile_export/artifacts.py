@@ -217,17 +217,19 @@ def chosen(skip: Collection[str], also: Collection[str] = ()) -> tuple[list[Arti
         also: names and runtimes to build beside the default ones, of ``OPTIONAL``.
     """
     build: dict[str, Artifact] = {}
-    notes = []
+    notes, unasked = [], []
     for name, artifact in ARTIFACTS.items():
         absent = [needed for needed in artifact.needs if needed not in build]
         if name in skip:
             notes.append(f"{name} was left out on request (--skip).")
         elif not artifact.by_default and name not in also and artifact.runtime not in also:
-            notes.append(f"{name} is not built by default: --with {name}.")
+            unasked.append(name)
         elif absent:
             notes.append(f"{name} was left out: it needs {absent[0]}.")
         elif artifact.module and importlib.util.find_spec(artifact.module) is None:
             notes.append(f"{name} was not built: {artifact.module} does not exist for this platform.")
         else:
             build[name] = artifact
+    if unasked:
+        notes.append(f"Not built by default, but with --all or by name with --with: {', '.join(unasked)}.")
     return list(build.values()), notes
