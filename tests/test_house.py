@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -40,3 +41,16 @@ def test_no_chain_of_imports_in_distill_is_deeper_than_six() -> None:
         chains[module] = [module, *max((chains[imported] for imported in imports[module]), key=len, default=[])]
     longest = max(chains.values(), key=len)
     assert len(longest) - 1 <= 6, " → ".join(longest)
+
+
+def test_no_nan_reaches_a_json_file_of_training_quantization_or_export() -> None:
+    calls = [
+        (file.relative_to(CHECKOUT), call)
+        for room in ("distill", "quantize", "mobile_export")
+        for file in sorted((CHECKOUT / room).rglob("*.py"))
+        for call in ast.walk(ast.parse(file.read_text()))
+        if isinstance(call, ast.Call) and ast.unparse(call.func) in ("json.dumps", "json.dump")
+    ]
+    assert len(calls) > 5
+    strict = [any(ast.unparse(option) == "allow_nan=False" for option in call.keywords) for _, call in calls]
+    assert not [f"{file}:{call.lineno}" for (file, call), is_strict in zip(calls, strict) if not is_strict]

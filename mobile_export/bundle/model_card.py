@@ -73,4 +73,4 @@ def hub_config(manifest: Manifest) -> str:
         "outputs": manifest.outputs,
         "programs": {name: variant.path for name, variant in manifest.variants.items()},
     }
-    return json.dumps(values, indent=2) + "\n"
+    return json.dumps(values, indent=2, allow_nan=False) + "\n"

@@ -38,4 +38,4 @@ def _literal(value: Constant | str) -> str:
         return f"listOf({', '.join(map(_literal, value))})"
     if isinstance(value, dict):
         return f"mapOf({', '.join(f'{_literal(key)} to {_literal(entry)}' for key, entry in value.items())})"
-    return json.dumps(value)
+    return json.dumps(value, allow_nan=False)

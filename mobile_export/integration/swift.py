@@ -40,10 +40,10 @@ def constants(manifest: Manifest) -> list[str]:
     values = {
         "height": spec.height,
         "width": spec.width,
-        "views: [String]": json.dumps(list(spec.views)),
+        "views: [String]": json.dumps(list(spec.views), allow_nan=False),
         "detailShortSide": float(spec.detail_short_side),
         "cubicA": _CUBIC_A,
-        "attributes: [String]": json.dumps(list(manifest.attribute_names)),
+        "attributes: [String]": json.dumps(list(manifest.attribute_names), allow_nan=False),
         "goldenBound": GOLDEN["int8"],
     }
     return [f"let {name} = {value}" for name, value in values.items()]
