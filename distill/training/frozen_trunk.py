@@ -6,9 +6,6 @@ import hashlib
 
 import numpy as np
 import torch
-from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
-from executorch.exir import to_edge_transform_and_lower
-from executorch.runtime import Runtime
 from pocketiqa.preprocess import PreprocessSpec
 
 
@@ -16,6 +13,11 @@ class FrozenTrunk:
     """A module that pools features, as a fast program for inputs of one spec."""
 
     def __init__(self, features: torch.nn.Module, spec: PreprocessSpec) -> None:
+        # Here: it takes as long to import as all else together, and a mistake in the arguments needs none of it.
+        from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
+        from executorch.exir import to_edge_transform_and_lower
+        from executorch.runtime import Runtime
+
         self.input = spec
         example = (torch.rand(spec.shape),)
         exported = torch.export.export(features.eval(), example)

@@ -21,6 +21,22 @@ def test_the_help_names_every_command_without_importing_torch() -> None:
     assert all(f"\n  {name} " in shown.stdout for name in ("teacher", "student", "teacher-scores"))
 
 
+def test_a_mistake_in_the_arguments_is_answered_without_importing_the_exporter() -> None:
+    code = """
+import sys
+from distill.__main__ import main
+for name in ("student", "trunk", "teacher", "teacher-scores"):
+    sys.argv = ["distill", name, "--no-such-flag"]
+    try:
+        main()
+    except SystemExit as stop:
+        print(stop.code, sum(module.split(".")[0] in ("executorch", "torchao") for module in sys.modules))
+"""
+    command = [sys.executable, "-c", code]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert said.stdout == "2 0\n" * 4, said.stderr
+
+
 def test_an_unknown_command_is_answered_with_those_there_are(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
