@@ -1,4 +1,4 @@
-"""Every flag of ``python -m distill teacher`` and ``student`` changes something.
+"""Every flag of ``python -m distill teacher``, ``trunk`` and ``student`` changes something.
 
 A flag is a field of a configuration. Each configuration has a probe: what its owner makes of it, at a small size. A
 field without a probe, or whose probe does not see it, fails.
@@ -24,20 +24,27 @@ from torch import nn
 from trained_line import Line
 
 from distill.data.mos_sets import MosSet, split_by_hash
+from distill.data.photo_pool import PhotoPool
 from distill.heads.attributes import AttributesConfig, fit_attributes
 from distill.heads.hidden_units import HiddenUnitsConfig, fit_hidden_units
 from distill.heads.projection import ProjectionConfig, fit_projection
 from distill.networks.student import INPUT_SPEC, WIDTH, Heads, Student
 from distill.stages import train_student as student_module
 from distill.stages import train_teacher as teacher_module
+from distill.stages import train_trunk as trunk_module
 from distill.stages.alignment import AlignmentConfig, AlignmentStage
 from distill.stages.distil import DistilConfig, distil
 from distill.stages.distillation import DistillationConfig, DistillationStage
 from distill.stages.lesson import Lesson
+from distill.stages.live_distillation import LiveConfig, LiveDistillation
 from distill.stages.opinions import OpinionConfig, OpinionStage
 from distill.stages.train_student import StudentConfig, train_student
 from distill.stages.train_teacher import TeacherRunConfig, train_teacher
+from distill.stages.train_trunk import TrunkConfig, train_trunk
+from distill.stages.tune_tower import LinearScore, TowerConfig, features_of_pool, tune
 from distill.teacher import load as load_module
+from distill.teacher.any_resolution import accept_any_resolution
+from distill.teacher.clip_features import BlockStatistics
 from distill.teacher.teacher import Teacher, TeacherConfig
 from distill.training.distributed import this_process
 from distill.training.features import LadderFeatures, ScoredFeatures
@@ -56,8 +63,9 @@ def configs_of(config: type) -> Iterator[type]:
             yield from configs_of(kind)
 
 
+COMMANDS = (TeacherRunConfig, TrunkConfig, StudentConfig)
 FLAGS = sorted(
-    {(config, field.name) for command in (TeacherRunConfig, StudentConfig) for config in configs_of(command)
+    {(config, field.name) for command in COMMANDS for config in configs_of(command)
      for field in fields(config) if not is_dataclass(get_type_hints(config)[field.name])},
     key=str,
 )  # fmt: skip
@@ -101,6 +109,18 @@ class World:
     def teacher(self, config: TeacherConfig) -> Teacher:
         """Tiny towers, whatever the name."""
         return Teacher(tiny_towers("resnet"), config).eval()
+
+    def tower(self) -> BlockStatistics:
+        """One block in the place of CLIP's twelve."""
+        visual = tiny_towers("vit").model.visual
+        accept_any_resolution(visual)
+        return BlockStatistics(visual, blocks=(1,)).requires_grad_(False).eval()
+
+    def pool(self) -> tuple[PhotoPool, MosSet]:
+        """Four photos, each with a copy of level 3 behind it, and their scores."""
+        mos_set = self.mos_set.take(np.arange(12) < 4)
+        pixels = torch.randint(256, (8, 3, 512, 512), generator=torch.Generator().manual_seed(2), dtype=torch.uint8)
+        return PhotoPool(pixels, [0, 3] * 4, [path.name for path in mos_set.paths for _ in range(2)]), mos_set
 
     def lesson(self) -> Lesson:
         """Four scored photos and a ladder of four, seen at 64×64 twice."""
@@ -236,6 +256,60 @@ def of_distil(world: World, config: DistilConfig) -> object:
     return [student.trunk.stem[0].weight, of_student(world, heads)]
 
 
+def of_tower(world: World, config: TowerConfig) -> object:
+    (pool, mos_set), base, rows, run = world.pool(), world.tower(), 2 * np.arange(4), world.run()
+    score = LinearScore(features_of_pool(base, pool, rows), torch.from_numpy(mos_set.mos).float())
+    with pytest.MonkeyPatch.context() as patch, this_process() as process:
+        patch.setattr(RunFolder, "draw_curves", lambda _: None)
+        tuned = tune(base, score, pool, mos_set, rows, config, run, 0, process)
+    learnt = [tensor for name, tensor in tuned.named_parameters() if name.endswith((".up", ".down"))]
+    return [*learnt, (run / "metrics.csv").read_text()]
+
+
+def of_live(world: World, config: LiveConfig) -> object:
+    """The losses, what they are taken on, and what they reach."""
+    (pool, mos_set), held_out = world.pool(), np.arange(4) == 3
+    tower = TowerConfig(rank=1, steps=replace(FEW_STEPS, steps=0))
+    with pytest.MonkeyPatch.context() as patch, this_process() as process:
+        patch.setattr(trunk_module, "clip_trunk", world.tower)
+        run = TrunkConfig(run=world.run(), tower=tower, trunk=config)
+        run.run.mkdir()
+        teacher, _ = trunk_module._teach([pool], mos_set, held_out, run, process)
+    stage = LiveDistillation(_student(), teacher, [pool], [np.repeat(held_out, 2)], config)
+    batch = stage.load([0, 2], seed=0)
+    learnt = [name for name, parameter in stage.named_parameters() if parameter.requires_grad]
+    with torch.no_grad():
+        return [*stage(batch).values(), batch["side"], learnt]
+
+
+def of_trunk(world: World, config: TrunkConfig) -> object:
+    """Which copies go into the pools, what is taught, and what is trained from where."""
+    seen: list[object] = []
+
+    class Nothing(nn.Module):
+        def validate(self) -> dict[str, float]:
+            return {}
+
+    def fill(copies: list[object], side: int, _: torch.device, workers: int) -> PhotoPool:
+        seen.extend([*(f'{copy.photo.name}|{copy.kind}|{copy.level}|{copy.seed}' for copy in copies), side, workers])
+        return PhotoPool(torch.zeros(len(copies), 3, 1, 1), [copy.level for copy in copies], [])
+
+    def teach(pools: list[PhotoPool], mos_set: MosSet, held_out: np.ndarray, *_: object) -> tuple[None, dict]:
+        seen.extend([mos_set.digest(), held_out.tolist()])
+        return None, {}
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trunk_module, "fill_pool", fill)
+        patch.setattr(trunk_module, "_teach", teach)
+        patch.setattr(trunk_module, "Student", _student)
+        patch.setattr(trunk_module, "load_student", lambda file: seen.append(file) or _student())
+        patch.setattr(trunk_module, "LiveDistillation", lambda *_: Nothing())
+        patch.setattr(trunk_module, "train", lambda *given: seen.append(given[3]))
+        patch.setattr(trunk_module, "save_tensors", lambda *_: None)
+        train_trunk(config)
+    return [*seen, config.run == world.another and (config.run / "trunk.json").is_file()]
+
+
 def of_student(world: World, config: StudentConfig) -> object:
     """What is written where, and what was read."""
     loaded, written, trained = [], [], []
@@ -300,6 +374,10 @@ def small_teacher(world: World) -> TeacherRunConfig:
     )  # fmt: skip
 
 
+def small_trunk(world: World) -> TrunkConfig:
+    return TrunkConfig(world.scored, [world.pristine], mos_set="own", run=world.run(), kinds_per_photo=1, workers=0)
+
+
 PROBES: dict[type, tuple[Callable[[World, Config], object], Callable[[World], Config]]] = {
     AttributesConfig: (of_attributes, lambda _: AttributesConfig(iterations=3)),
     HiddenUnitsConfig: (of_hidden_units, lambda _: HiddenUnitsConfig(steps=6, batch=16)),
@@ -310,6 +388,9 @@ PROBES: dict[type, tuple[Callable[[World, Config], object], Callable[[World], Co
     TeacherConfig: (of_teacher, lambda _: TeacherConfig()),
     DistillationConfig: (of_distillation, lambda _: DistillationConfig(features=1.0, components=3)),
     DistilConfig: (of_distil, lambda _: DistilConfig(steps=replace(FEW_STEPS, steps=1))),
+    TowerConfig: (of_tower, lambda _: TowerConfig(rank=1, margin=0.3, steps=replace(FEW_STEPS, steps=1, every=1))),
+    LiveConfig: (of_live, lambda _: LiveConfig(components=2, steps=FEW_STEPS)),
+    TrunkConfig: (of_trunk, small_trunk),
     StudentConfig: (of_student, small_student),
     TeacherRunConfig: (of_teacher_run, small_teacher),
 }
@@ -331,6 +412,14 @@ OTHERS: dict[tuple[type, str], Callable[[World], object]] = {
     (StudentConfig, "cache"): lambda world: world.folder / "another cache",
     (StudentConfig, "limit"): lambda _: 10,
     (StudentConfig, "seed"): lambda _: 1,
+    (TrunkConfig, "mos_folder"): lambda world: world.other,
+    (TrunkConfig, "pristine"): lambda world: [world.other],
+    (TrunkConfig, "photos"): lambda world: [world.other],
+    (TrunkConfig, "mos_set"): lambda _: "biq2021",
+    (TrunkConfig, "preset"): lambda _: "smoke",
+    (TrunkConfig, "run"): lambda world: world.another,
+    (TrunkConfig, "start"): lambda world: world.folder / "start.safetensors",
+    (TrunkConfig, "limit"): lambda _: 10,
     (TeacherRunConfig, "run"): lambda world: world.another,
     (TeacherRunConfig, "pristine"): lambda world: [world.other],
     (TeacherRunConfig, "mos_set"): lambda _: ["biq2021"],
@@ -386,7 +475,7 @@ def test_every_flag_changes_something(
     other = OTHERS[config, flag](world) if (config, flag) in OTHERS else changed(value)
     assert other != value
     changes = {flag: other}
-    if config is TeacherRunConfig and flag != "run":
+    if config in (TeacherRunConfig, TrunkConfig) and flag != "run":
         changes["run"] = world.run()
     try:
         after = digest(PROBES[config][0](world, replace(start, **changes)))
@@ -401,5 +490,5 @@ def test_without_a_change_a_probe_gives_the_same_again(
     config: type, world: World, before: Callable[[type], tuple[Config, str]]
 ) -> None:
     start, seen = before(config)
-    again = replace(start, run=world.run()) if config is TeacherRunConfig else start
+    again = replace(start, run=world.run()) if config in (TeacherRunConfig, TrunkConfig) else start
     assert digest(PROBES[config][0](world, again)) == seen
