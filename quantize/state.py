@@ -1,5 +1,8 @@
 """A quantized network on disk: its folded weights and each fake quantization's range, as safetensors.
 
+A weight that becomes int8 is stored as its integers, a quarter of its float bytes; what they round away is in the float
+network beside it.
+
 Ranges are named by the network's own modules, not by the graph's counters, so that a change elsewhere in the
 network leaves a trained state usable.
 """
@@ -37,17 +40,24 @@ def save_prepared(prepared: Prepared, path: Path, record: dict[str, object]) -> 
         record: JSON-ready. ``weights_sha256`` names the float weights, ``float_modules`` lists the modules whose
             own operators stayed float, ``promise`` is what the state was found to keep; the file carries the three.
     """
+    ranges = labelled_fake_quantizers(prepared)
     tensors = {
         f"{label}:{bound}": getattr(fake_quant.activation_post_process, bound)
-        for label, fake_quant in labelled_fake_quantizers(prepared).items()
+        for label, fake_quant in ranges.items()
         for bound in _BOUNDS
+    }
+    constants = [node for node in prepared.graph.nodes if node.op == "get_attr"]
+    read_as_float = {node.target for node in constants if not all(rounds(prepared, user) for user in node.users)}
+    weights = {
+        name: _integers(weight, ranges[name]) if name in ranges and name not in read_as_float else weight
+        for name, weight in _weights(prepared).items()
     }
     metadata = {
         "weights_sha256": str(record["weights_sha256"]),
         "float_modules": ",".join(record["float_modules"]),
         "promise": json.dumps(record["promise"], allow_nan=False),
     }
-    save_tensors(_weights(prepared) | tensors, path, metadata)
+    save_tensors(weights | tensors, path, metadata)
     with atomic_file(path.with_suffix(".json")) as file:
         file.write(json.dumps(record, indent=2, allow_nan=False) + "\n")
 
@@ -82,12 +92,13 @@ def load_prepared(network: QualityNetwork, path: Path, weights_sha256: str) -> P
             f"{min(wrong)!r}; install the versions pinned in pyproject.toml, or quantize anew"
         )
     with torch.no_grad():
-        for name, weight in weights.items():
-            weight.copy_(loaded[name])
         for label, fake_quant in ranges.items():
             for bound in _BOUNDS:
                 setattr(fake_quant.activation_post_process, bound, loaded[f"{label}:{bound}"])
             take_range(fake_quant)
+        for name, weight in weights.items():
+            is_integer = loaded[name].dtype == torch.int8
+            weight.copy_(loaded[name] * _scale_of(ranges[name], weight) if is_integer else loaded[name])
     enable_observers(prepared, False)
     enable_fake_quant(prepared, True)
     return prepared
@@ -121,6 +132,19 @@ def labelled_fake_quantizers(prepared: Prepared) -> dict[str, FakeQuantizeBase]:
             seen[label] += 1
             found[label if seen[label] == 1 else f"{label}{seen[label]}"] = prepared.get_submodule(node.target)
     return found
+
+
+def _integers(weight: torch.Tensor, fake_quant: FakeQuantizeBase) -> torch.Tensor:
+    """The int8 of a weight, of its shape, as the converted graph holds it: per output channel, symmetric."""
+    with torch.no_grad():
+        return (weight * (1 / _scale_of(fake_quant, weight))).round().clamp(-127, 127).to(torch.int8)
+
+
+def _scale_of(fake_quant: FakeQuantizeBase, weight: torch.Tensor) -> torch.Tensor:
+    """Its scales, in a shape that multiplies ``weight``."""
+    shape = [1] * weight.ndim
+    shape[fake_quant.ch_axis] = -1
+    return fake_quant.scale.reshape(shape)
 
 
 def _metadata(path: Path) -> dict[str, str]:

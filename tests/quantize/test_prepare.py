@@ -9,6 +9,7 @@ import pytest
 import torch
 from pocketiqa.preprocess import preprocess
 from pocketiqa.promises import Promise
+from safetensors.torch import load_file
 
 from distill.networks.student import INPUT_SPEC, SHIPPED_STUDENT, Student, load_student
 from quantize.graph import CLAMPS, module_of
@@ -90,6 +91,8 @@ def test_a_quantized_student_survives_the_way_through_a_file_and_belongs_to_its_
     save_prepared(calibrated, path, {"weights_sha256": "a" * 64, "float_modules": [], "promise": {"srcc": 0.9}})
     assert score(load_prepared(student, path, "a" * 64), inputs[0]) == score(calibrated, inputs[0])
     assert promise_of(path) == Promise(srcc=0.9)
+    stored = load_file(path)["trunk.stages.1.0.conv_dw.weight"]
+    assert stored.dtype == torch.int8 and int(stored.min()) >= -127, "an int8 weight is stored as its integers"
     with pytest.raises(ValueError, match="other float weights"):
         load_prepared(student, path, "b" * 64)
     with pytest.raises(FileNotFoundError, match="python -m quantize"):
