@@ -1,8 +1,8 @@
 """Does a gate keep its promise, and what does it catch? Photos are good where people's mean opinion reaches a line.
 
 The gate stands beside single thresholds: the network's score, the variance of the Laplacian (how sharp: Pech-Pacheco et
-al., "Diatom autofocusing in brightfield microscopy", 2000) and metrics of a user's own. Each is fitted to the same
-photos with the same promise, and measured on the same others.
+al., "Diatom autofocusing in brightfield microscopy", 2000) and metrics of a user's own. Each of them is chosen with
+hindsight, to refuse as many of the good photos as the gate does.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from pocketiqa.binomial import interval
-from pocketiqa.gate import STEPS, Gate
-from pocketiqa.gate_fitting import fit_thresholds
+from pocketiqa.gate import Gate
 from pocketiqa.preprocess import open_photo
 from pocketiqa.scorer import Scorer
 from scipy.ndimage import laplace
@@ -94,32 +93,20 @@ def refusals_of_gate(
     return _counted(name, needs, refused, is_good)
 
 
-def refusals_of_metric(
-    name: str,
-    fitted: tuple[np.ndarray, np.ndarray],
-    measured: tuple[np.ndarray, np.ndarray],
-    promise: tuple[float, float],
-) -> Refusals:
-    """What a single threshold refuses that was fitted with the same promise.
+def refusals_of_metric(name: str, metric: np.ndarray, is_good: np.ndarray, share: float) -> Refusals:
+    """What the best single threshold on a metric refuses: chosen with hindsight, on the photos that it is measured on.
 
     Args:
         name: of the metric.
-        fitted, measured: a metric, higher is better, and whether each photo is good, of the photos to fit to and of
-            those to measure on; photos whose metric is NaN are left out.
-        promise: the largest share of false refusals, and the confidence.
-
-    Raises:
-        PocketiqaError: no threshold keeps the promise and refuses a bad photo.
+        metric: n values, higher is better; photos whose value is NaN are left out.
+        is_good: bool n.
+        share: of good photos, that it may refuse.
     """
-    (metric, is_good), measured = (
-        (values[np.isfinite(values)], good[np.isfinite(values)]) for values, good in (fitted, measured)
-    )
-    # In place of the metric its rank among these photos: fit_thresholds takes values in [0, 1].
-    ordered = np.sort(metric)
-    ranks = np.searchsorted(ordered, metric) / len(ordered)
-    least = fit_thresholds(ranks[:, None], is_good, *promise).least[0] / STEPS
-    highest = ordered[math.ceil(least * len(ordered)) - 1]  # of those whose rank is under the threshold
-    return _counted(name, f"over {highest:.4g}", measured[0] <= highest, measured[1])
+    known = np.isfinite(metric)
+    metric, is_good = metric[known], is_good[known]
+    good = np.sort(metric[is_good])
+    threshold = good[math.floor(share * len(good))]
+    return _counted(name, f"{threshold:.4g}", metric < threshold, is_good)
 
 
 def table(rows: Iterable[Refusals]) -> str:

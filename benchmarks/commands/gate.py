@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 from pocketiqa.gate import SCORE, Gate
 from pocketiqa.gate_fitting import fit_gate
 from pocketiqa.scorer import Scorer
@@ -56,13 +55,13 @@ def gate(
     """
     scorer = Scorer(bundle, variant=variant)
     measures = (SCORE, *scorer.attribute_names)
-    train = MOS_SETS[mos_set](mos_folder, "train")
-    held = train.take(split_by_hash(train.paths, HELD_OUT))
-    held_values, held_good = values_of(held, scorer), held.mos >= line
-    promise = (max_false_refusal, confidence)
     if fit is not None:
+        train = MOS_SETS[mos_set](mos_folder, "train")
+        held = train.take(split_by_hash(train.paths, HELD_OUT))
         data = f"{len(held)} photos of {mos_set} that training held out, good from a mean opinion of {line:g} on"
-        fitted = fit_gate(held_values, held_good, scorer.bundle, variant, data, *promise)
+        fitted = fit_gate(
+            values_of(held, scorer), held.mos >= line, scorer.bundle, variant, data, max_false_refusal, confidence
+        )
         fitted.write(fit)
         print(fitted)
         return 0
@@ -70,14 +69,10 @@ def gate(
     values, is_good = values_of(test, scorer), test.mos >= line
     measured = Gate.of(scorer.bundle) if gate is None else Gate.read(gate)
     rows = [refusals_of_gate("the gate", measured, values, is_good, measures)]
-
-    def add(name: str, held_metric: np.ndarray, metric: np.ndarray) -> None:
-        rows.append(refusals_of_metric(name, (held_metric, held_good), (metric, is_good), promise))
-
-    add("the score alone", held_values[:, 0], values[:, 0])
-    add("variance of the Laplacian", laplacian_variances(held), laplacian_variances(test))
-    for name in metrics_in(others) if others else []:
-        add(name, read_metric(others, name, held), read_metric(others, name, test))
+    metrics = {"the score alone": values[:, 0], "variance of the Laplacian": laplacian_variances(test)}
+    metrics |= {name: read_metric(others, name, test) for name in (metrics_in(others) if others else [])}
+    share = rows[0].good_refused / max(1, rows[0].good)
+    rows += [refusals_of_metric(name, metric, is_good, share) for name, metric in metrics.items()]
     print(table(rows))
     now, machine = datetime.now(UTC).isoformat(), str(LocalDevice().properties())
     print(f"\n{scorer.bundle.label}, {variant}. {sources(now, machine, commit(), command())}")

@@ -28,6 +28,7 @@ from benchmarks.peers.record import PeerSamples
 OWN = ["--images", "{album}", "--mos", "{album}/scores.csv"]
 PUBLIC = ["--mos-folder", "{album}", "--mos-set", "own", "--split", "train"]
 GATE = [*PUBLIC[:4], "--gate", "{album}/gate.json"]
+FITTED = ["--fit", "{album}/fitted.json"]
 # command → parameter → the call without it, and with it
 CASES = {
     "latency": {
@@ -93,9 +94,9 @@ CASES = {
         "line": (GATE, [*GATE, "--line", "0.8"]),
         "bundle": (GATE, [*GATE, "--bundle", "{other}"]),
         "variant": (GATE, [*GATE, "--variant", "fp32"]),
-        "max_false_refusal": (GATE, [*GATE, "--max-false-refusal", "0.1"]),
-        "confidence": (GATE, [*GATE, "--confidence", "0.9"]),
-        "fit": (GATE, [*GATE, "--fit", "{album}/fitted.json"]),
+        "max_false_refusal": ([*GATE, *FITTED], [*GATE, *FITTED, "--max-false-refusal", "0.1"]),
+        "confidence": ([*GATE, *FITTED], [*GATE, *FITTED, "--confidence", "0.9"]),
+        "fit": (GATE, [*GATE, *FITTED]),
         "gate": (GATE, [*GATE, "--gate", "{album}/strict.json"]),
         "others": (GATE, [*GATE, "--others", "{album}/scores.csv"]),
     },
