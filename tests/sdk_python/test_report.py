@@ -175,6 +175,7 @@ def test_the_page_holds_every_photo_and_the_csv_the_same_rows(folder: Path, caps
     assert "no picture" in shown["broken.jpg"]["error"] and shown["broken.jpg"]["thumbnail"] is None
     assert np.array(shown["coffee.jpg"]["map"]).shape == (10, 10)
     assert shown["coffee.jpg"]["link"] == "./album/coffee.jpg"
+    assert "takes most" in shown["coffee.jpg"]["explanation"] and shown["coffee.jpg"]["width"] == 600
     with open(rows, newline="") as file:
         for written in csv.DictReader(file):
             score = shown[Path(written["path"]).name]["score"]

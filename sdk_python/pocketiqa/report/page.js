@@ -152,6 +152,9 @@ function openPhoto(position) {
     row.firstChild.scope = "row";
     return row;
   }));
+  $("explanation").textContent = photo.explanation ?? "";
+  $("details").textContent = [photo.width && `${photo.width} × ${photo.height} pixels`, photo.warning]
+    .filter(Boolean).join(" · ");
   // The photo itself, where the page still lies beside it; else the thumbnail.
   $("large").onerror = () => { $("large").onerror = null; $("large").src = source(photo); };
   $("large").src = source(photo);

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from pocketiqa.errors import PhotoError, one_line
+from pocketiqa.errors import PhotoError, PocketiqaError, one_line
 from pocketiqa.gate import Gate
 from pocketiqa.glance import small_copy
 from pocketiqa.outputs import Row, row_of
@@ -23,8 +23,9 @@ _QUALITIES = (60, 40, 20, 5)
 
 
 def report_row(result: Result, attributes: Sequence[str], gate: Gate | None = None) -> Row:
-    """The row of one photo: what ``row_of`` has, ``thumbnail`` (WebP, base64), ``map`` (rows of integers 0 to 100), and
-    with a gate ``decision`` (``accepted`` or ``refused``) and ``reasons``.
+    """The row of one photo: what ``row_of`` has, ``thumbnail`` (WebP, base64), ``map`` (rows of integers 0 to 100) and
+    ``explanation`` (which part of the photo took most from the score); with a gate ``decision`` (``accepted`` or
+    ``refused``) and ``reasons``.
 
     A photo that could not be scored has None for each; one without a map, a thumbnail alone.
     """
@@ -38,10 +39,10 @@ def report_row(result: Result, attributes: Sequence[str], gate: Gate | None = No
                 decision = gate.decide(result)
                 row["decision"] = "accepted" if decision.accepted else "refused"
                 row["reasons"] = "; ".join(map(str, decision.reasons)) or None
-            return {**row, "thumbnail": thumbnail, "map": _whole_numbers(result.map)}
+            return {**row, "thumbnail": thumbnail, "map": _whole_numbers(result.map), "explanation": _explained(result)}
         except PhotoError as error:  # changed since it was scored
             row = {**row, "score": None, **dict.fromkeys(attributes), "error": one_line(error)}
-    return {**row, "thumbnail": None, "map": None}
+    return {**row, "thumbnail": None, "map": None, "explanation": None}
 
 
 def thumbnail_of(copy: Image.Image) -> bytes:
@@ -57,3 +58,10 @@ def thumbnail_of(copy: Image.Image) -> bytes:
 
 def _whole_numbers(map_: np.ndarray | None) -> list[Any] | None:
     return None if map_ is None else (map_ * 100).round().astype(int).tolist()
+
+
+def _explained(result: Result) -> str | None:
+    try:
+        return str(result.explain())
+    except PocketiqaError:  # a network without a map, or whose map is made of something else
+        return None
