@@ -14,7 +14,7 @@ from benchmarks.experiments.encodings.encoders import ENCODERS
 REFUSED = {
     "JPEG, last 30 % zero", "JPEG, 12 bits", "TIFF, white is zero, 16 bits", "TIFF, float", "JPEG XL", "JPEG XR",
 }  # fmt: skip
-WARNED = {"JPEG, cut at 97 %", "PNG, PQ", "AVIF, PQ"}
+WARNED = {"JPEG, cut at 97 %", "PNG, PQ", "AVIF, PQ", "AVIF, 10 bits"}
 
 
 @pytest.mark.parametrize("name", list(ENCODERS))
