@@ -100,12 +100,20 @@ def test_a_file_of_which_little_is_missing_is_read_with_a_warning(encoded: bytes
         assert np.abs(pixels(picture.rgb) - pixels(open_photo(encoded))).mean() < 3
 
 
-def test_a_progressive_file_that_ends_between_two_passes_is_not_whole(coffee: Image.Image) -> None:
+@pytest.mark.parametrize("passes", range(1, 10))
+@pytest.mark.parametrize("filler", [b"", bytes(5000)])
+def test_a_progressive_file_that_ends_between_two_passes_is_told(
+    coffee: Image.Image, passes: int, filler: bytes
+) -> None:
     encoded = jpeg(coffee, progressive=True)
     scans = [place for place in range(len(encoded)) if encoded[place : place + 2] == b"\xff\xda"]
-    tables = encoded.rindex(b"\xff\xc4", 0, scans[4])
-    with pytest.raises(PhotoError, match="damaged"):
-        open_photo(encoded[:tables] + b"\xff\xd9")
+    tables = encoded.rindex(b"\xff\xc4", 0, scans[passes])
+    for end in (tables, tables + 10):
+        try:
+            warning = read_photo(encoded[:end] + filler + b"\xff\xd9" * (not filler)).warning
+        except PhotoError as error:
+            warning = str(error)
+        assert warning is not None and warning.startswith("the file is damaged")
 
 
 def test_libjpegs_own_words_about_corrupt_data_are_the_warning(coffee: Image.Image) -> None:

@@ -27,15 +27,17 @@ def judged(jpeg: Segments) -> tuple[bytes, str | None]:
     """
     encoded = jpeg.encoded
     found = _complaint(encoded, jpeg)
-    if found is None and _share_of_coefficients(jpeg.scans, jpeg) == 1:
+    complete = _share_of_coefficients(jpeg.scans, jpeg, missing_bits=0) == 1
+    if found is None and complete:
         return encoded, None
     # Bytes of one value before the end marker are padding, or stand where the picture's data were lost.
     padding = _tail(jpeg.body)
     unpadded = encoded[: -2 - padding] + EOI if padding else encoded
-    if padding and found and _complaint(unpadded, jpeg) is None:
+    if padding and found and complete and _complaint(unpadded, jpeg) is None:
         return unpadded, None
     scans = jpeg.scans[:-1] if found and jpeg.frame.progressive else jpeg.scans
-    share = min(_share_of_area(unpadded, jpeg), share_of_bytes(jpeg.body), _share_of_coefficients(scans, jpeg))
+    brought = _share_of_coefficients(scans, jpeg, missing_bits=1)
+    share = min(_share_of_area(unpadded, jpeg), share_of_bytes(jpeg.body), brought)
     if share < SHARE_NEEDED:
         raise refusal(share)
     return unpadded, f"the file is damaged: {found or 'its last passes are missing'}"
@@ -85,15 +87,15 @@ def _share_of_area(encoded: bytes, jpeg: Segments) -> float:
     return (top * columns + (rows - top) * ends) / grey.size
 
 
-def _share_of_coefficients(scans: list[bytes], jpeg: Segments) -> float:
-    """Of the 64 frequencies of each component that the scans bring, but for their last bit at most."""
-    missing_bits = {name: np.full(64, 16) for name in jpeg.frame.components}
+def _share_of_coefficients(scans: list[bytes], jpeg: Segments, missing_bits: int) -> float:
+    """Of the 64 frequencies of each component that the scans bring, but for their last ``missing_bits`` at most."""
+    left = {name: np.full(64, 16) for name in jpeg.frame.components}
     for scan in scans:
         count = scan[0] if scan else 0
         if len(scan) < 4 + 2 * count:
             continue
         first, last, accuracy = scan[1 + 2 * count : 4 + 2 * count]
         for name in scan[1 : 1 + 2 * count : 2]:
-            if name in missing_bits:
-                missing_bits[name][first : last + 1] = accuracy & 15
-    return float(np.mean([bits <= 1 for bits in missing_bits.values()]))
+            if name in left:
+                left[name][first : last + 1] = accuracy & 15
+    return float(np.mean([bits <= missing_bits for bits in left.values()]))
