@@ -58,7 +58,8 @@ def write_coreai(request: Request) -> None:
         text, names = str(program._module._mlir_module), {}
         text = _RANDOM_NAME.sub(lambda found: names.setdefault(found[0], f"constant_{len(names)}"), text)
         metadata = AIModelAssetMetadata()
-        metadata.set_custom(METADATA_KEY, json.dumps(request.metadata, sort_keys=True, ensure_ascii=False))
+        described = json.dumps(request.metadata, sort_keys=True, ensure_ascii=False, allow_nan=False)
+        metadata.set_custom(METADATA_KEY, described)
         context = Context()._mlir_context
         with context:
             parsed = type(program._module._mlir_module).parse(text)
@@ -159,7 +160,7 @@ def _forget_the_date(model: Path) -> None:
     path = model / "metadata.json"
     metadata = json.loads(path.read_text())
     metadata.pop("creationDate", None)
-    path.write_text(json.dumps(metadata, sort_keys=True, indent=2, ensure_ascii=False) + "\n")
+    path.write_text(json.dumps(metadata, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 @contextlib.contextmanager

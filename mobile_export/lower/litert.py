@@ -40,11 +40,11 @@ def write_litert(request: Request) -> None:
         ContractError: litert-torch does not take an operator of the graph.
     """
     python = converter_python()
-    metadata = {METADATA_KEY: json.dumps(request.metadata, sort_keys=True, ensure_ascii=False)}
+    metadata = {METADATA_KEY: json.dumps(request.metadata, sort_keys=True, ensure_ascii=False, allow_nan=False)}
     with tempfile.TemporaryDirectory() as folder:
         given, described, found = (Path(folder) / name for name in ("graph.pt2", "metadata.json", "model.tflite"))
         torch.export.save(as_litert_takes_it(request.graph), given)
-        described.write_text(json.dumps(metadata))
+        described.write_text(json.dumps(metadata, allow_nan=False))
         # -P: the folder of the program holds modules with names of packages.
         command = [python, "-P", _CONVERTER, given, described, found]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_LIMIT)
