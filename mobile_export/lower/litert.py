@@ -26,6 +26,8 @@ from mobile_export.lower.request import NotBuilt, Request, Run
 
 _CONVERTER = Path(__file__).with_name("litert_converter.py")
 _LIMIT = 1200  # seconds; a conversion takes twenty
+# What LiteRT computes in int8 in the scale of its inputs; negation commutes with each.
+_IN_ONE_SCALE = (torch.ops.aten.cat.default, torch.ops.aten.avg_pool2d.default)
 _UNKNOWN = re.compile(r"Lowering not found: ([\w.]+)")
 
 
@@ -91,7 +93,9 @@ def as_litert_takes_it(exported: torch.export.ExportedProgram) -> torch.export.E
 
     litert-torch takes no int8 weights; the float ones are what the codes stand for, so rounding gives the same codes
     back. Where the photo is rounded at once, or a score comes out of a rounding, the file's ends would become int8: a
-    ReLU, which neither photos nor scores feel, stands between.
+    ReLU, which neither photos nor scores feel, stands between. Where the graph pools or joins rounded values in float,
+    litert-torch would do so in int8, with one scale for all: the values are negated before and after, which is exact
+    and done in float.
     """
     quantized = torch.ops.quantized_decomposed
     back: dict[object, Callable] = {
@@ -119,6 +123,19 @@ def as_litert_takes_it(exported: torch.export.ExportedProgram) -> torch.export.E
     for user, node in rounded:
         with graph.inserting_before(user):
             user.replace_input_with(node, graph.call_function(torch.ops.aten.relu.default, (node,)))
+    for node in [node for node in graph.nodes if node.target in _IN_ONE_SCALE]:
+        if not any(user.target in back.values() for user in node.users):
+            _negate_around(graph, node)
     graph.eliminate_dead_code()
     module.recompile()
     return torch.export.export(module, (torch.zeros(tuple(photo.meta["val"].shape)),))
+
+
+def _negate_around(graph: torch.fx.Graph, node: torch.fx.Node) -> None:
+    negate = torch.ops.aten.neg.default
+    for value in node.all_input_nodes:
+        with graph.inserting_before(node):
+            node.replace_input_with(value, graph.call_function(negate, (value,)))
+    with graph.inserting_after(node):
+        back = graph.call_function(negate, (node,))
+    node.replace_all_uses_with(back, delete_user_cb=lambda user: user is not back)

@@ -227,6 +227,28 @@ def test_what_is_handed_to_the_converter_gives_the_graphs_own_outputs_and_is_flo
     assert as_litert_takes_it(float_graph) is float_graph
 
 
+def test_values_of_two_scales_are_joined_and_pooled_in_float() -> None:
+    """litert-torch gave the shipped student's last layer another one's scale, until it could not."""
+
+    def rounded(values: torch.Tensor, scale: float) -> torch.Tensor:
+        given = (scale, 3, -128, 127, torch.int8)
+        codes = torch.ops.quantized_decomposed.quantize_per_tensor(values, *given)
+        return torch.ops.quantized_decomposed.dequantize_per_tensor(codes, *given)
+
+    class Joined(torch.nn.Module):
+        def forward(self, photo: torch.Tensor) -> torch.Tensor:
+            pooled = torch.nn.functional.avg_pool2d(rounded(photo, 0.02), 2)
+            return torch.cat([pooled, rounded(photo[..., ::2, ::2], 0.05)], 1).mean((2, 3))
+
+    photo = torch.rand(1, 3, 8, 8)
+    exported = torch.export.export(Joined(), (photo,))
+    handed = as_litert_takes_it(exported)
+    assert torch.equal(handed.module()(photo), exported.module()(photo))
+    for node in handed.graph.nodes:
+        if str(node.target) in ("aten.cat.default", "aten.avg_pool2d.default"):
+            assert {str(one.target) for one in node.all_input_nodes} == {"aten.neg.default"}
+
+
 def test_without_uv_the_bundle_says_why_a_file_is_missing(
     small_config: Config, built: BuildResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
