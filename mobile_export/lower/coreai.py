@@ -24,9 +24,10 @@ from unittest.mock import patch
 import numpy as np
 import torch
 from pocketiqa.errors import RuntimeUnavailable, one_line
+from pocketiqa.runtimes.program import METADATA_KEY
 from pocketiqa.standard_error import quiet_runtimes
 
-from mobile_export.lower.coreml import INPUT_NAME, METADATA_KEY, OUTPUT_NAMES
+from mobile_export.lower.coreml import INPUT_NAME, OUTPUT_NAMES
 from mobile_export.lower.request import Request, Run
 
 if TYPE_CHECKING:

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from pocketiqa.runtimes.program import METADATA_KEY
 
 from mobile_export.lower.request import Request
 
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
 
 INPUT_NAME = "photo"
 OUTPUT_NAMES = ("quality", "map")
-# The key of the user-defined metadata that holds the artifact's metadata as JSON.
-METADATA_KEY = "pocketiqa"
 
 _CONVERSION_DATE = "com.github.apple.coremltools.conversion_date"
 

@@ -17,10 +17,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from pocketiqa.errors import RuntimeUnavailable, one_line
+from pocketiqa.runtimes.program import METADATA_KEY
 from pocketiqa.standard_error import quiet_runtimes
 
 from distill.contract import ContractError
-from mobile_export.lower.coreml import INPUT_NAME, METADATA_KEY, OUTPUT_NAMES, with_plain_scalars
+from mobile_export.lower.coreml import INPUT_NAME, OUTPUT_NAMES, with_plain_scalars
 from mobile_export.lower.litert_environment import LITERT_TORCH, converter_python
 from mobile_export.lower.request import NotBuilt, Request, Run
 

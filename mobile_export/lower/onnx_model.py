@@ -16,8 +16,9 @@ from pathlib import Path
 import onnx
 import torch
 from pocketiqa.runtime import load_program
+from pocketiqa.runtimes.program import METADATA_KEY
 
-from mobile_export.lower.coreml import INPUT_NAME, METADATA_KEY, OUTPUT_NAMES
+from mobile_export.lower.coreml import INPUT_NAME, OUTPUT_NAMES
 from mobile_export.lower.request import Request, Run
 
 OPSET = 20  # ONNX Runtime takes it from 1.17 on

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import small_student
 import torch
+from pocketiqa.runtimes.program import METADATA_KEY
 from torch import nn
 
-from mobile_export.lower.coreml import METADATA_KEY, convert_fp16, convert_w8a8, unsupported_by_coreml
+from mobile_export.lower.coreml import convert_fp16, convert_w8a8, unsupported_by_coreml
 from mobile_export.verify.mil_reference import MilProgram
 
 pytest.importorskip("coremltools")

@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 
 from pocketiqa.errors import RuntimeUnavailable
-from pocketiqa.runtimes.program import Program
+from pocketiqa.runtimes.program import METADATA_KEY, Program
 from pocketiqa.threadpool import PROGRAMS, check_threads
 
-METADATA_KEY = "pocketiqa"  # of ``metadata_props``
 _ERRORS_ALONE = 3  # ONNX Runtime's level of what it logs
 _TYPES = {"tensor(float)": "float32", "f32": "float32"}
 

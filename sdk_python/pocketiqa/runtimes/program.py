@@ -11,6 +11,9 @@ import numpy as np
 from pocketiqa.errors import BundleError, RuntimeUnavailable, one_line
 from pocketiqa.threadpool import LOCK, PROGRAMS
 
+# Under which a file that has room for named texts holds its metadata, as JSON.
+METADATA_KEY = "pocketiqa"
+
 
 class Program(ABC):
     """A loaded program. Safe to use from many threads: a process's programs run one at a time.
