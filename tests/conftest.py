@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,10 @@ import pytest
 
 # Each of torch's exports makes millions of objects, and looking for garbage among them takes its time.
 gc.set_threshold(50_000, 20, 20)
+
+# A shell starts what runs in its background with Ctrl-C ignored, and the tests' own programs would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _WORKER = os.environ.get("PYTEST_XDIST_WORKER")
 

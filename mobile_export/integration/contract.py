@@ -26,6 +26,7 @@ def contract() -> list[tuple[str, Constant, str]]:
     return [
         ("SCHEMA_VERSION", SCHEMA_VERSION, "what manifest.json has"),
         ("GATE_SCHEMA_VERSION", gate.SCHEMA_VERSION, "what a gate's file has"),
+        ("GATE_WORDS", dict(gate.WORDS), "what a photo is whose value is too low, where a gate's file does not say"),
         ("MAX_MANIFEST_BYTES", MAX_MANIFEST_BYTES, "of manifest.json, at most"),
         ("MAX_FILE_BYTES", MAX_FILE_BYTES, "of any other file of a bundle, at most"),
         ("MIN_SIDE", limits.min_side, "a photo's shortest side in pixels, at least"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 import small_student
 import torch
 from conftest import as_built, shown_photos
+from pocketiqa.runtimes.litert import LiteRtProgram
 
 from distill.contract import ContractError
 from mobile_export.artifacts import LITERT_FP32, LITERT_INT8, Artifact
@@ -77,13 +77,6 @@ class Opened:
         int8 = [one for one in tensors if one.Type() == self.schema.TensorType.INT8]
         return [one for one in int8 if not self.model.Buffers(one.Buffer()).DataLength()][number].Quantization()
 
-    def metadata(self) -> dict[str, str]:
-        entries = [self.model.Metadata(i) for i in range(self.model.MetadataLength())]
-        return {
-            one.Name().decode(): self.model.Buffers(one.Buffer()).DataAsNumpy().tobytes().decode().rstrip("\0")
-            for one in entries
-        }
-
 
 @pytest.fixture
 def damage(files: Path, judge: Callable, tmp_path: Path) -> Callable[[Artifact, Callable[[Opened], None]], object]:
@@ -119,7 +112,7 @@ def test_a_file_says_what_it_is_and_nothing_of_this_machine(artifact: Artifact, 
 
     content = (files / artifact.path).read_bytes()
     assert b".py" not in content and str(Path.cwd()).encode() not in content
-    assert json.loads(Opened(content).metadata()["pocketiqa"]) == {"variant": artifact.name}
+    assert LiteRtProgram(content, "ai-edge-litert").metadata() == {"variant": artifact.name}
     opened = Interpreter(model_content=content)
     (parts,) = opened.get_signature_list().values()
     assert (parts["inputs"], set(parts["outputs"])) == (["photo"], {"quality", "map"})

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pocketiqa import gate
 from pocketiqa.bundle import Bundle
 from pocketiqa.manifest import Manifest
 from pocketiqa.photo import PhotoLimits
@@ -84,12 +85,13 @@ def test_the_cores_tensors_are_pillows_bit_by_bit(manifest: Manifest, tmp_path: 
     assert not [name for x, (name, pillows) in zip(made, expected) if not np.array_equal(x, pillows)]
 
 
-def test_limits_and_bounds_are_the_python_packages() -> None:
+def test_limits_bounds_and_words_are_the_python_packages() -> None:
     limits = PhotoLimits()
-    assert in_node("[web.LIMITS, web.GOLDEN_BOUNDS, web.FILTERS]") == [
+    assert in_node("[web.LIMITS, web.GOLDEN_BOUNDS, web.FILTERS, web.GATE_WORDS]") == [
         {"maxPixels": limits.max_pixels, "maxBytes": limits.max_bytes, "minSide": limits.min_side},
         GOLDEN,
         ["bilinear", "bicubic", "lanczos"],
+        gate.WORDS,
     ]
 
 

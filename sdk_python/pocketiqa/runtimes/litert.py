@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pocketiqa.runtimes.program import Program
+from pocketiqa.runtimes.program import METADATA_KEY, Program
 from pocketiqa.threadpool import check_threads
 
 
@@ -30,6 +30,13 @@ class LiteRtProgram(Program):
         )
 
     def _metadata(self) -> str:
+        # The interpreter does not hand it out.
+        from ai_edge_litert import schema_py_generated as schema
+
+        model = schema.Model.GetRootAs(self._content)
+        for entry in (model.Metadata(number) for number in range(model.MetadataLength())):
+            if entry.Name() == METADATA_KEY.encode():
+                return model.Buffers(entry.Buffer()).DataAsNumpy().tobytes().decode().rstrip("\0")
         return ""
 
     def _execute(self, method: str, inputs: list[np.ndarray]) -> list[np.ndarray]:

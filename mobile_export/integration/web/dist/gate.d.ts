@@ -15,6 +15,8 @@ export interface Decision {
     accepted: boolean;
     reasons: string[];
 }
+/** What a photo is whose value is too low, where gate.json does not say; other measures' words are "NAME too low". */
+export declare const GATE_WORDS: Record<string, string>;
 /**
  * Reads and checks the text of a gate.json.
  * @throws PocketIqaError names what is wrong.

@@ -2,8 +2,8 @@
 import { PocketIqaError } from "./errors.js";
 const SCHEMA_VERSION = 1;
 const STEPS = 1000; // values are shown cut to thousandths
-// What a photo is whose value is too low, where gate.json does not say; other measures' words are "NAME too low".
-const WORDS = {
+/** What a photo is whose value is too low, where gate.json does not say; other measures' words are "NAME too low". */
+export const GATE_WORDS = {
     score: "poor quality",
     sharpness: "too blurred",
     noise: "too noisy",
@@ -66,6 +66,6 @@ function thresholdsOf(entries, where) {
         if (typeof measure !== "string" || typeof least !== "number" || !(least >= 0 && least <= 1)) {
             throw new PocketIqaError(`gate.json: each of ${where} needs a measure, and a least from 0 to 1`);
         }
-        return { measure, least, words: words ?? WORDS[measure] ?? `${measure} too low` };
+        return { measure, least, words: words ?? GATE_WORDS[measure] ?? `${measure} too low` };
     });
 }

@@ -5,6 +5,8 @@ package pocketiqa.core
 const val SCHEMA_VERSION = 1
 /** What a gate's file has. */
 const val GATE_SCHEMA_VERSION = 1
+/** What a photo is whose value is too low, where a gate's file does not say. */
+val GATE_WORDS = mapOf("score" to "poor quality", "sharpness" to "too blurred", "noise" to "too noisy", "exposure" to "badly exposed", "contrast" to "too little contrast", "colour" to "unnatural colours", "compression" to "too compressed")
 /** Of manifest.json, at most. */
 const val MAX_MANIFEST_BYTES = 4194304
 /** Of any other file of a bundle, at most. */

@@ -58,14 +58,8 @@ class Gate(private val thresholds: List<Threshold>, private val hints: List<Thre
     }
 }
 
-/** What a photo is whose value is too low, where the gate's file does not say. */
-private val WORDS = mapOf(
-    "score" to "poor quality", "sharpness" to "too blurred", "noise" to "too noisy", "exposure" to "badly exposed",
-    "contrast" to "too little contrast", "colour" to "unnatural colours", "compression" to "too compressed",
-)
-
 private fun JSONArray.thresholds() = List(length()) {
     val entry = getJSONObject(it)
     val measure = entry.getString("measure")
-    Threshold(measure, entry.getDouble("least"), entry.optString("words", WORDS[measure] ?: "$measure too low"))
+    Threshold(measure, entry.getDouble("least"), entry.optString("words", GATE_WORDS[measure] ?: "$measure too low"))
 }
