@@ -26,6 +26,8 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """A room's results follow its page, where it has any."""
     for entry in config.nav:
         ((title, page),) = entry.items()
+        if isinstance(page, list):
+            continue
         results = Path(str(page)).parent / "experiments" / "RESULTS.md"
         if (ROOT / results).is_file():
             entry[title] = [page, {"Results": results.as_posix()}]

@@ -1,4 +1,5 @@
-"""Code for apps that load a bundle, preprocess to its spec, score, and check the golden photos: Kotlin and Swift.
+"""Code for apps that load a bundle, preprocess to its spec, score, and check the golden photos: Kotlin and Swift, and
+a page for servers, where the package itself scores.
 
 Its constants are generated from the Python sources, so that they cannot drift; every bundle gets its own copies.
 ``python -m mobile_export integration --out mobile_export`` renews the committed ones.
@@ -13,10 +14,13 @@ from pocketiqa.manifest import Manifest
 from mobile_export.integration.kotlin import kotlin_files
 from mobile_export.integration.swift import swift_files
 
+SERVER = "server/README.md"
+
 
 def write_integration(manifest: Manifest, root: Path) -> list[str]:
     """Write the code for a manifest's bundle to ``root/integration``; the files' names relative to ``root``."""
-    texts = {f"android/{name}": text for name, text in kotlin_files().items()} | swift_files(manifest)
+    texts = {SERVER: (Path(__file__).parent / SERVER).read_text()}
+    texts |= {f"android/{name}": text for name, text in kotlin_files().items()} | swift_files(manifest)
     for name, text in texts.items():
         path = root / "integration" / name
         path.parent.mkdir(parents=True, exist_ok=True)
