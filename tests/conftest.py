@@ -13,9 +13,10 @@ import pytest
 # Each of torch's exports makes millions of objects, and looking for garbage among them takes its time.
 gc.set_threshold(50_000, 20, 20)
 
-# A shell starts what runs in its background with Ctrl-C ignored, and the tests' own programs would inherit that.
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# In a shell's background Ctrl-C is ignored, under nohup a hang-up: the tests' own programs would inherit it.
+for _name, _usual in (("SIGINT", signal.default_int_handler), ("SIGHUP", signal.SIG_DFL)):
+    if hasattr(signal, _name) and signal.getsignal(getattr(signal, _name)) is signal.SIG_IGN:
+        signal.signal(getattr(signal, _name), _usual)
 
 _WORKER = os.environ.get("PYTEST_XDIST_WORKER")
 
