@@ -14,6 +14,7 @@ seconds the disk is asked to keep it too. The first line says what the rows were
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import time
@@ -25,6 +26,8 @@ from pocketiqa.errors import PocketiqaError
 from pocketiqa.outputs import Row
 
 _SECONDS_BETWEEN_SYNCS = 5.0
+# The name is at fault, and not the disk.
+_NO_PLACE = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.EINVAL}
 
 
 class OutputError(PocketiqaError):
@@ -43,7 +46,7 @@ class Journal:
 
     Raises:
         PocketiqaError: rows of an earlier run are there and ``resume`` is not asked for, they were made with other
-            settings, or another run is writing them.
+            settings, another run is writing them, or ``output`` names no place for a file.
         OutputError: the journal cannot be written.
     """
 
@@ -55,6 +58,8 @@ class Journal:
         try:
             self._file = open(self.path, "a+b")  # noqa: SIM115 - the journal is the context
         except OSError as error:
+            if error.errno in _NO_PLACE:
+                raise PocketiqaError(f"{self.path} cannot be made, name another file: {error.strerror}") from None
             raise self._unwritable(error) from None
         try:
             self._begin(settings, resume)

@@ -134,6 +134,7 @@ def test_names_with_newlines_commas_and_wrong_bytes_survive_csv(
         (["score", "{tmp}/hollow", "--bundle", "{bundle}"], "no photos there"),
         (["score", "{album}", "--bundle", "{bundle}", "-o", "{tmp}/none/scores.csv"], "a folder that exists"),
         (["score", "{album}", "--bundle", "{bundle}", "-o", "{tmp}"], "name a file"),
+        (["score", "{album}", "--bundle", "{bundle}", "-o", "{tmp}/" + "x" * 300], "name another file"),
         (["score", "{album}", "--bundle", "{bundle}", "-o", "{album}/coffee.jpg"], "one of the photos"),
         (["score", "{album}", "--bundle", "{bundle}", "-o", "{tmp}/pipe"], "no regular file"),
         (["score", "{album}", "--bundle", "{long}"], "not a folder"),
