@@ -133,9 +133,20 @@ def test_two_runs_do_not_write_one_file(output: Path, photos: list[str]) -> None
         Journal(output, SETTINGS, resume=True)
 
 
-def test_a_folder_that_cannot_be_written_is_told_in_words(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match=r"partial cannot be written: No such file"):
-        Journal(tmp_path / "none" / "a.csv", SETTINGS)
+def test_a_folder_that_cannot_be_written_is_told_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("builtins.open", refuse)
+    with pytest.raises(OutputError, match=r"partial cannot be written: Permission denied"):
+        Journal(tmp_path / "a.csv", SETTINGS)
+
+
+@pytest.mark.parametrize("name", ["none/a.csv", "x" * 300])
+def test_a_name_that_cannot_be_a_file_is_a_mistake_in_the_call(tmp_path: Path, name: str) -> None:
+    with pytest.raises(PocketiqaError, match="partial cannot be made, name another file") as raised:
+        Journal(tmp_path / name, SETTINGS)
+    assert raised.value.exit_status == 2
 
 
 def test_a_full_disk_says_how_many_rows_are_kept(
