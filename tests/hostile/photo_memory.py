@@ -26,6 +26,7 @@ KINDS = [
     ("GIF", "P", {}), ("BMP", "RGB", {}), ("TIFF", "RGB", {}), ("TIFF", "RGBA", {"compression": "tiff_lzw"}),
     ("TIFF", "F", {}), ("TIFF", "I", {}), ("TIFF", "LAB", {}), ("PPM", "RGB", {}), ("JPEG2000", "RGB", {}),
     ("JPEG2000", "RGBA", {}), ("AVIF", "RGB", {"speed": 10}), ("AVIF", "RGBA", {"speed": 10}),
+    ("HEIF", "RGB", {}), ("HEIF", "RGBA", {}),
 ]  # fmt: skip
 
 
@@ -45,7 +46,8 @@ def measure(side: int = SIDE) -> Iterator[tuple[str, str, bool, float, float]]:
         ending = in_a_child(read, seconds=120, memory_mib=None)
         if ending.kind != "returned":
             raise RuntimeError(f"{style} {mode}: {ending.value}")
-        yield style, mode, turned, (ending.grown_mib * 2**20 + len(encoded)) / side**2, ending.seconds
+        name = f"{style}, progressive" if "progressive" in options else style
+        yield name, mode, turned, (ending.grown_mib * 2**20 + len(encoded)) / side**2, ending.seconds
 
 
 def write(path: str, style: str, mode: str, options: dict, side: int, turned: bool) -> None:
@@ -63,4 +65,8 @@ def write(path: str, style: str, mode: str, options: dict, side: int, turned: bo
         exif = Image.Exif()
         exif[0x0112] = 6
         options = {**options, "exif": exif}
+    if style == "HEIF":
+        import pillow_heif
+
+        pillow_heif.register_heif_opener()
     image.save(path, style, **options)
