@@ -73,6 +73,13 @@ def test_the_crop_is_the_centre_and_nine_tenths_of_each_side(two_photos: list[Pa
     assert seen == {(70, 90), (64, 82)}
 
 
+@pytest.mark.usefixtures("levels_as_pixels")
+def test_saving_as_jpeg_moves_pixels_a_little_and_no_size(two_photos: list[Path]) -> None:
+    found = consistency(two_photos, lambda pixels: float(pixels.mean()))
+    assert 0 < found.jpeg.max_abs < 1
+    assert consistency(two_photos, lambda pixels: float(pixels.shape[1])).jpeg.max_abs == 0
+
+
 def test_real_degradations_of_real_photos_take_detail_from_blurs_and_the_table_says_so(two_photos: list[Path]) -> None:
     def detail(pixels: np.ndarray) -> float:
         return float(np.abs(np.diff(pixels.astype(float), axis=1)).mean())
