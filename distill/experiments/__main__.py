@@ -8,12 +8,14 @@ import tyro
 from pocketiqa.exit_status import run_command
 
 from distill.experiments.ablation import AblationConfig, measure_ablation
+from distill.experiments.kernel_widths import KernelWidthsConfig, measure_kernel_widths
 from distill.experiments.leave_one_out import LeaveOneOutConfig, leave_one_source_out
 from distill.experiments.trained_trunks import TrainedTrunksConfig, measure_trained_trunks
 from distill.experiments.tuned_tower import TunedTowerConfig, measure_tuned_tower
 
 _COMMANDS = {
     "ablation": (AblationConfig, measure_ablation),
+    "kernel-widths": (KernelWidthsConfig, measure_kernel_widths),
     "leave-one-out": (LeaveOneOutConfig, leave_one_source_out),
     "trained-trunks": (TrainedTrunksConfig, measure_trained_trunks),
     "tuned-tower": (TunedTowerConfig, measure_tuned_tower),

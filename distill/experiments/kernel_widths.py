@@ -1,0 +1,122 @@
+"""How wide is the teacher's kernel, and should each source have a mean of its own?
+
+    python -m distill.experiments kernel-widths --mos-folder BIQ2021 --outside SR4KIQA sr4kiqa.csv PARA para.csv
+
+Kernel ridge regression on CLIP's block statistics, as ``distill.teacher.kernel_ridge`` fits it. With means of their own
+(an unpenalized intercept a source, which drops out where scores are compared) the features need not tell the sources
+apart. Features are computed once, and kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from pocketiqa.parity import srcc
+from tqdm import tqdm
+
+from distill.data.mos_sets import read_biq2021
+from distill.data.mos_sets.mos_table import read_mos_table
+from distill.data.mos_sets.photo_names import find_photo
+from distill.experiments.table import Table
+from distill.teacher.packaged_features import packaged_features
+from distill.training.frozen_features import features_of_photos
+from distill.training.standardization import Standardization
+
+_COLUMNS = 1536  # of the features at once, so that no second copy of all of them is held
+
+
+@dataclass(frozen=True)
+class KernelWidthsConfig:
+    """What is compared.
+
+    Attributes:
+        mos_folder: BIQ2021's folder.
+        outside: folders and tables (``name,mos``, on any scale) of photos that nothing is fitted to.
+        widths: of the kernel.
+        penalty: of the ridge.
+        cache: where features are kept.
+        csv: also write the rows there.
+    """
+
+    mos_folder: Path
+    outside: list[tuple[Path, Path]] = field(default_factory=list)
+    widths: list[float] = field(default_factory=lambda: [0.3, 0.1, 0.05])
+    penalty: float = 1.0
+    cache: Path = Path("runs/cache")
+    csv: Path | None = None
+
+
+def measure_kernel_widths(config: KernelWidthsConfig) -> Table:
+    """SRCC of each source left out, their mean, and of each set outside after a fit to all sources.
+
+    Raises:
+        MosSetError: a folder, a table or a photo is missing.
+    """
+    mos_set = read_biq2021(config.mos_folder)
+    network = packaged_features("clip-b16")
+    sets = {table.stem: _ranked(folder, table) for folder, table in config.outside}
+    features = features_of_photos(mos_set.paths, network, config.cache, mos_set.name)
+    others = [features_of_photos(paths, network, config.cache, name) for name, (paths, _) in sets.items()]
+    apart = _distances(features, torch.cat([features, *others]))
+    scores, sources = torch.from_numpy(mos_set.mos).float(), mos_set.sources
+    names, n = np.unique(sources), len(scores)
+    table = Table(
+        "kernel",
+        [*(f"out {name}" for name in names), "mean out", *sets],
+        f"n = {n} photos; outside {', '.join(f'{name} {len(mos)}' for name, (_, mos) in sets.items()) or 'none'}; "
+        f"penalty {config.penalty:g}.",
+    )
+    for width in tqdm(config.widths, desc="widths"):
+        kernel = torch.exp(-width * apart)
+        for means in (False, True):
+            groups = sources if means else np.zeros(n)
+            cells = []
+            for name in names:
+                here = sources == name
+                weight = _fit(kernel[:n][~here][:, ~here], scores[~here], groups[~here], config.penalty)
+                cells.append(srcc((kernel[:n][here][:, ~here] @ weight).numpy(), mos_set.mos[here]))
+            weight, first = _fit(kernel[:n].clone(), scores, groups, config.penalty), n
+            outside = []
+            for _, mos in sets.values():
+                outside.append(srcc((kernel[first : first + len(mos)] @ weight).numpy(), mos))
+                first += len(mos)
+            title = f"width {width:g}" + (", a mean a source" if means else "")
+            table.rows[title] = [*cells, float(np.mean(cells)), *outside]
+    return table
+
+
+def _ranked(folder: Path, table: Path) -> tuple[list[Path], np.ndarray]:
+    read = read_mos_table(table)
+    paths = []
+    for row in read.rows:
+        if (path := find_photo(row.name, [folder])) is None:
+            raise read.no_photo(row, folder)
+        paths.append(path)
+    return paths, np.array([read.score(row) for row in read.rows])
+
+
+def _distances(known: torch.Tensor, asked: torch.Tensor) -> torch.Tensor:
+    """Mean squared difference over features, standardized over ``known`` n×d: float32 m×n of ``asked`` m×d."""
+    products = torch.zeros(len(asked), len(known))
+    squares, known_squares = torch.zeros(len(asked)), torch.zeros(len(known))
+    for start in tqdm(range(0, known.shape[1], _COLUMNS), desc="kernel"):
+        part = known[:, start : start + _COLUMNS].float()
+        standardize = Standardization(part)
+        part, other = standardize(part), standardize(asked[:, start : start + _COLUMNS].float())
+        products.addmm_(other, part.t())
+        squares += other.square().sum(1)
+        known_squares += part.square().sum(1)
+    return (squares[:, None] + known_squares - 2 * products) / known.shape[1]
+
+
+def _fit(kernel: torch.Tensor, scores: torch.Tensor, groups: np.ndarray, penalty: float) -> torch.Tensor:
+    """Weights n of the ridge whose groups have unpenalized means, by generalized least squares; changes ``kernel``."""
+    kernel.diagonal().add_(penalty)
+    members = torch.from_numpy(groups[:, None] == np.unique(groups)).float()
+    triangle = torch.linalg.cholesky(kernel)
+    solved = torch.cholesky_solve(torch.cat([members, scores[:, None]], dim=1), triangle)
+    ones, answers = solved[:, :-1], solved[:, -1]
+    return answers - ones @ torch.linalg.solve(members.t() @ ones, members.t() @ answers)
