@@ -1,7 +1,7 @@
 """People's scores as a smooth function of a teacher's features: kernel ridge regression.
 
 Of what was tried on CLIP's block statistics it ranks sources left out best; a linear layer loses .06 of SRCC to it
-(``distill/experiments/RESULTS.md``).
+(``distill/experiments/RESULTS.md``, with the kernel's width).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from torch import nn
 
 from distill.training.standardization import Standardization
 
-_WIDTH = 0.3  # of the kernel: its exponent at two photos as far apart as features of unit variance are, halved
+_WIDTH = 0.1  # of the kernel: its exponent at two photos as far apart as features of unit variance are, halved
 _PENALTY = 1.0
 
 
