@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from pocketiqa.errors import PocketiqaError
@@ -14,8 +15,13 @@ from mobile_export.verify.checks import Subject, check_outputs
 from mobile_export.verify.ladder import refused
 from mobile_export.verify.numbers import check_numbers, digest, scales_of_graph, weights_of_graph
 
+if TYPE_CHECKING:
+    from ai_edge_litert.schema_py_generated import Operator
+
 # LiteRT's order of a weight's axes, and where they are in the graph's: output, input, height, width.
 _TO_GRAPH = {"CONV_2D": (0, 3, 1, 2), "DEPTHWISE_CONV_2D": (3, 0, 1, 2)}
+# Their second input is a weight, which is rounded by channels.
+_LAYERS = (*_TO_GRAPH, "FULLY_CONNECTED")
 
 
 def check_litert(subject: Subject) -> None:
@@ -57,12 +63,16 @@ class _Written:
         self.names = {value: name for name, value in vars(schema.BuiltinOperator).items() if name.isupper()}
         self.int8 = schema.TensorType.INT8
 
+    def kind(self, operator: Operator) -> str:
+        """Of an operator, as LiteRT names it."""
+        return self.names[self.model.OperatorCodes(operator.OpcodeIndex()).BuiltinCode()]
+
     def weights(self) -> Counter[str]:
         """Digests of the convolutions' weights, their axes in the graph's order."""
         found = []
         for number in range(self.graph.OperatorsLength()):
             operator = self.graph.Operators(number)
-            kind = self.names[self.model.OperatorCodes(operator.OpcodeIndex()).BuiltinCode()]
+            kind = self.kind(operator)
             if kind in _TO_GRAPH:
                 tensor = self.graph.Tensors(operator.Inputs(1))
                 values = self.model.Buffers(tensor.Buffer()).DataAsNumpy()
@@ -71,11 +81,13 @@ class _Written:
         return Counter(found)
 
     def scales(self) -> Counter[tuple[float, int]]:
-        """Scale and zero point of each int8 tensor that is no constant, once."""
+        """Scale and zero point of each int8 tensor that is no layer's weight and no scalar, once."""
+        operators = [self.graph.Operators(number) for number in range(self.graph.OperatorsLength())]
+        weights = {operator.Inputs(1) for operator in operators if self.kind(operator) in _LAYERS}
         found = set()
         for number in range(self.graph.TensorsLength()):
             tensor = self.graph.Tensors(number)
-            if tensor.Type() == self.int8 and not self.model.Buffers(tensor.Buffer()).DataLength():
+            if tensor.Type() == self.int8 and number not in weights and tensor.ShapeLength():
                 rounding = tensor.Quantization()
                 found.add((float(rounding.Scale(0)), int(rounding.ZeroPoint(0))))
         return Counter(found)
