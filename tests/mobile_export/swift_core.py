@@ -37,7 +37,7 @@ class SwiftCore:
     def __init__(self, folder: Path) -> None:
         self._root = found_root()
         self.folder = folder
-        shutil.copytree(PACKAGE, folder / "package")
+        shutil.copytree(PACKAGE, folder / "package", ignore=shutil.ignore_patterns(".build"))
         shutil.copytree(APP, folder / "app")
         strict = [word for option in ("-enable-testing", *STRICT) for word in ("-Xswiftc", option)]
         self._run("swift", "build", "--package-path", "app", "--disable-sandbox", "-c", "release", *strict)

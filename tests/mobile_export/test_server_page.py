@@ -12,7 +12,7 @@ from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import pytest
 from pocketiqa import Gate, Scorer
-from pocketiqa.bundle import DEFAULT_BUNDLE, Bundle
+from pocketiqa.bundle import DEFAULT_BUNDLE
 
 from mobile_export.bundle.golden import golden_photos
 from mobile_export.integration import SERVER, write_integration
