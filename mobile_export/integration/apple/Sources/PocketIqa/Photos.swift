@@ -6,28 +6,28 @@ import Foundation
 import ImageIO
 import PocketIqaCore
 
-/// An encoded photo (JPEG, PNG, HEIF: what this system decodes), upright, in sRGB and on white.
-///
-/// Throws PocketIqaError: no picture, a damaged one, or a size that is not judged.
-public func decode(_ encoded: Data) throws -> PixelPhoto {
-    guard let source = CGImageSourceCreateWithData(NSData(data: encoded) as CFData, nil),
-          let known = CGImageSourceCopyPropertiesAtIndex(source, 0, nil) as? [CFString: Any],
-          let width = known[kCGImagePropertyPixelWidth] as? Int,
-          let height = known[kCGImagePropertyPixelHeight] as? Int
-    else { throw PocketIqaError("this system cannot decode the photo") }
-    try checkSize(width, height)
-    // Of full size: it is the call that applies the EXIF orientation.
-    let upright = [
-        kCGImageSourceCreateThumbnailFromImageAlways: true, kCGImageSourceCreateThumbnailWithTransform: true,
-        kCGImageSourceThumbnailMaxPixelSize: max(width, height),
-    ] as CFDictionary
-    guard let image = CGImageSourceCreateThumbnailAtIndex(source, 0, upright) else {
-        throw PocketIqaError("this system cannot decode the photo; it may be damaged")
-    }
-    return try PixelPhoto(image)
-}
-
 extension PixelPhoto {
+    /// An encoded photo (JPEG, PNG, HEIF: what this system decodes), upright, in sRGB and on white.
+    ///
+    /// Throws PocketIqaError: no picture, a damaged one, or a size that is not judged.
+    public init(encoded: Data) throws {
+        guard let source = CGImageSourceCreateWithData(NSData(data: encoded) as CFData, nil),
+              let known = CGImageSourceCopyPropertiesAtIndex(source, 0, nil) as? [CFString: Any],
+              let width = known[kCGImagePropertyPixelWidth] as? Int,
+              let height = known[kCGImagePropertyPixelHeight] as? Int
+        else { throw PocketIqaError("this system cannot decode the photo") }
+        try checkSize(width, height)
+        // Of full size: it is the call that applies the EXIF orientation.
+        let upright = [
+            kCGImageSourceCreateThumbnailFromImageAlways: true, kCGImageSourceCreateThumbnailWithTransform: true,
+            kCGImageSourceThumbnailMaxPixelSize: max(width, height),
+        ] as CFDictionary
+        guard let image = CGImageSourceCreateThumbnailAtIndex(source, 0, upright) else {
+            throw PocketIqaError("this system cannot decode the photo; it may be damaged")
+        }
+        try self.init(image)
+    }
+
     /// An upright image of any colour space, drawn in sRGB on white.
     ///
     /// Throws PocketIqaError: a size that is not judged, or no memory for it.
@@ -42,9 +42,10 @@ extension PixelPhoto {
         context.setFillColor(red: 1, green: 1, blue: 1, alpha: 1)
         context.fill(all)
         context.draw(image, in: all)
+        let bytesPerRow = context.bytesPerRow
+        let bytes = withExtendedLifetime(context) { copied(context.data, bytesPerRow * image.height) }
         try self.init(
-            width: image.width, height: image.height, start: context.data, bytesPerRow: context.bytesPerRow,
-            layout: .rgbx)
+            width: image.width, height: image.height, bytes: bytes, layout: .rgbx, bytesPerRow: bytesPerRow)
     }
 
     /// A camera's frame in `kCVPixelFormatType_32BGRA`, of a session that captures in sRGB; its pixels are copied.
@@ -57,18 +58,16 @@ extension PixelPhoto {
         }
         CVPixelBufferLockBaseAddress(frame, .readOnly)
         defer { CVPixelBufferUnlockBaseAddress(frame, .readOnly) }
+        let (height, bytesPerRow) = (CVPixelBufferGetHeight(frame), CVPixelBufferGetBytesPerRow(frame))
+        let bytes = copied(CVPixelBufferGetBaseAddress(frame), bytesPerRow * height)
         let sensor = try PixelPhoto(
-            width: CVPixelBufferGetWidth(frame), height: CVPixelBufferGetHeight(frame),
-            start: CVPixelBufferGetBaseAddress(frame), bytesPerRow: CVPixelBufferGetBytesPerRow(frame),
-            layout: .bgrx)
+            width: CVPixelBufferGetWidth(frame), height: height, bytes: bytes, layout: .bgrx,
+            bytesPerRow: bytesPerRow)
         self = try sensor.turned(rotation)
     }
+}
 
-    private init(
-        width: Int, height: Int, start: UnsafeMutableRawPointer?, bytesPerRow: Int, layout: Layout
-    ) throws {
-        let bytes = [UInt8](UnsafeRawBufferPointer(start: start, count: start == nil ? 0 : bytesPerRow * height))
-        try self.init(width: width, height: height, bytes: bytes, layout: layout, bytesPerRow: bytesPerRow)
-    }
+private func copied(_ start: UnsafeMutableRawPointer?, _ count: Int) -> [UInt8] {
+    [UInt8](UnsafeRawBufferPointer(start: start, count: start == nil ? 0 : count))
 }
 #endif

@@ -17,13 +17,15 @@ extension Scorer {
     /// Scores an encoded photo: the bytes of a JPEG, PNG or HEIF.
     ///
     /// Throws PocketIqaError: no picture, a damaged one, or a size that is not judged.
-    public func score(_ encoded: Data) async throws -> Quality { try await score(decode(encoded)) }
+    public func score(_ encoded: Data) async throws -> Quality { try await score(PixelPhoto(encoded: encoded)) }
 
     /// Scores the bundle's golden photos, decoded by this system, and compares them with what the exporter measured.
     /// Call it once after an installation or a system update; where `holds` is false, do not use this phone's scores.
     ///
     /// Throws PocketIqaError: a golden photo is missing or changed, or the variant has no scores.
-    public func checkGolden() async throws -> GoldenCheck { try await checkGolden(decode: decode) }
+    public func checkGolden() async throws -> GoldenCheck {
+        try await checkGolden { try PixelPhoto(encoded: $0) }
+    }
 }
 
 private func program(_ file: URL) async throws -> any Program {

@@ -4,7 +4,7 @@ import CryptoKit
 #endif
 
 /// In lower-case hexadecimal digits.
-public func sha256(_ data: Data) -> String {
+func sha256(_ data: Data) -> String {
     #if canImport(CryptoKit)
     let digest = Array(SHA256.hash(data: data))
     #else
