@@ -9,7 +9,7 @@ let package = Package(
         .library(name: "PocketIqaCore", targets: ["PocketIqaCore"]),
     ],
     targets: [
-        // Runs wherever Swift does: what a bundle says, a photo's pixels to the input tensor, the golden check, the gate.
+        // Runs wherever Swift does: manifest, hashes, a photo's pixels to the input tensor, golden check, gate.
         .target(name: "PocketIqaCore"),
         // Apple's photos, frames and runtimes; empty elsewhere.
         .target(name: "PocketIqa", dependencies: ["PocketIqaCore"]),
