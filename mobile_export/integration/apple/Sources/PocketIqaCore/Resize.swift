@@ -1,4 +1,4 @@
-/// A part of a photo at the size of a view, R, G, B by turns: antialiased, in two passes of which each rounds to 8 bits.
+/// A part of a photo at a view's size: R, G, B by turns, antialiased, in two passes of which each rounds to 8 bits.
 ///
 /// The first goes along the rows, but where the height shrinks by over twice as many pixels as the width it goes along
 /// the columns: so does Pillow since version 13, and the rounding in between shows.
