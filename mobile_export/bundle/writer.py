@@ -190,7 +190,7 @@ class BundleWriter:
         )
         self.path("config.json").write_text(hub_config(manifest))
         self.add_file("config.json")
-        for name in write_integration(manifest, self.root):
+        for name in write_integration(self.root):
             self.add_file(name)
         manifest.write(self.root / "manifest.json")
         if problems := Bundle.open(self.root).problems():

@@ -31,7 +31,6 @@ from mobile_export.graphs import FLOAT, INT8, PREPARED, Graphs, check_graphs
 from mobile_export.lower.request import NotBuilt, Request
 from mobile_export.operators import check_operators
 from mobile_export.sources import Sources, default_bundle
-from mobile_export.verify.app_input import check_app_input
 from mobile_export.verify.bounds import Scales
 from mobile_export.verify.ladder import BrokenParityCheck, ParityCheck, ParityLadder
 from mobile_export.verify.rounding import Rounding
@@ -131,8 +130,6 @@ def build(
     with tqdm(desc="export", bar_format="{desc:<28}{elapsed}") as bar, atomic_directory(out) as root:
         bundle = BundleWriter(root, sources, notes)
         try:
-            ladder.about = "app input"
-            check_app_input(ladder, sources.network.input, [*photos, WALL], bundle.notes)
             graphs = _checked_graphs(sources, ladder, artifacts, bar.set_description)
             scales = measure_scales(sources, graphs, ladder)
             for artifact in artifacts:

@@ -127,10 +127,6 @@ INT8_STEPS_MAX, INT8_STEPS_MEAN = 2.0, 0.5
 INT8_FALLS = 2.0
 # What float16 may cost, in the deviation of the float scores over the photos.
 HALF_PRECISION_MAX, HALF_PRECISION_MEAN = 0.1, 0.01
-# The apps' resampling in floating point against Pillow's in fixed point, in levels of 1/255. A sum on a rounding border
-# may fall to the other side; the second pass adds up what fell in the first, with weights of up to 1.3 in all, and
-# rounds again. Where the two sizes stand in a simple ratio (512 to 224) one value in thirty lies on a border.
-INPUT_LEVELS_MAX, INPUT_LEVELS_MEAN = 2.01, 0.1
 # An app's own input tensor, in levels of 1/255: decoders of JPEG differ by a level or two in some pixels, a resize in
 # the last one's rounding.
 APP_INPUT_MAX, APP_INPUT_MEAN = 6.0, 0.5

@@ -16,7 +16,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from arm64_root import ADBD, PYTHON, SITE, RootUnavailable, arm64_root
+from arm64_root import ADBD, PYTHON, SITE, arm64_root
+
+from tests.debian_root import RootUnavailable
 
 # What is called, and the Debian package that has it.
 TOOLS = {

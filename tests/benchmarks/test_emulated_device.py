@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from arm64_root import PYTHON, RootUnavailable
+from arm64_root import PYTHON
 from emulated_device import RIGHT_CPU, TRAP_CPU, EmulatedDevice
 from integer_program import integer_program
 from pocketiqa.bundle import Bundle
@@ -23,6 +23,7 @@ from pocketiqa.preprocess import preprocess
 from pocketiqa.runtime import load_program
 
 from benchmarks.record import PerfRecord
+from tests.debian_root import RootUnavailable
 
 pytestmark = pytest.mark.device
 

@@ -6,8 +6,6 @@ and its graphics. They read what ``exchange`` writes, and leave there what is co
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import shutil
 import subprocess
@@ -17,22 +15,16 @@ from zipfile import ZipFile
 
 import numpy as np
 import pytest
+from app_inputs import SPECS, tensor_hash, write_pixels, written_photos
 from PIL import Image
-from pocketiqa.bundle import DEFAULT_BUNDLE, Bundle
+from pocketiqa.bundle import DEFAULT_BUNDLE
 from pocketiqa.photo import open_photo
-from pocketiqa.preprocess import PreprocessSpec, preprocess
+from pocketiqa.preprocess import preprocess
 from pocketiqa.promises import APP_INPUT_MAX, APP_INPUT_MEAN
 from program_server import program_server
 
-from mobile_export.bundle.golden import WALL, golden_photos
+from mobile_export.bundle.golden import golden_photos
 from mobile_export.integration.kotlin import MODULE
-
-SPECS = {
-    "shipped": Bundle.open().manifest.input,
-    "tall": PreprocessSpec(height=224, width=160, views=("detail", "whole"), resample="lanczos", detail_short_side=300),
-    "wide": PreprocessSpec(height=96, width=256, views=("detail",), resample="bilinear", detail_short_side=96),
-}
-SIZES = [(321, 320), (320, 900), (1500, 1100), (900, 1400), (40, 1500), (2000, 90), (320, 320), (16, 16), (17, 400)]
 
 
 @pytest.fixture(scope="module")
@@ -78,18 +70,6 @@ def run_maven(folder: Path) -> None:
     assert list((folder / "build" / "surefire-reports").glob("*.xml")), done.stdout
 
 
-def write_pixels(folder: Path) -> None:
-    """For each spec a manifest, and photos as Pillow decodes them: R, G, B, the size in the name."""
-    wall = open_photo(WALL)
-    photos = [wall, *(wall.resize(size) for size in SIZES)]
-    for name, spec in SPECS.items():
-        (folder / name).mkdir(parents=True)
-        manifest = {**json.loads((DEFAULT_BUNDLE / "manifest.json").read_text()), "input": spec.to_dict()}
-        (folder / name / "manifest.json").write_text(json.dumps(manifest))
-        for number, photo in enumerate([*photos, *map(open_photo, golden_photos() if name == "shipped" else ())]):
-            (folder / name / f"{number:02}.{photo.width}x{photo.height}").write_bytes(photo.tobytes())
-
-
 def write_encoded(folder: Path, pixels: np.ndarray) -> None:
     """What a decoder may trip over: EXIF orientations, a colour profile, transparency, grey, palettes, formats."""
     photo = Image.fromarray(pixels).resize((120, 80))
@@ -133,16 +113,9 @@ def test_every_test_of_the_module_passes(exchange: Path) -> None:
 
 @pytest.mark.parametrize("name", SPECS)
 def test_the_cores_tensors_are_pillows_to_the_bit(name: str, exchange: Path) -> None:
-    photos = [path for path in (exchange / "inputs" / name).iterdir() if "x" in path.suffix]
-    assert len(photos) == 1 + len(SIZES) + (len(golden_photos()) if name == "shipped" else 0)
-    wrong = []
-    for path in photos:
-        width, height = map(int, path.suffix[1:].split("x"))
-        tensor = preprocess(Image.frombytes("RGB", (width, height), path.read_bytes()), SPECS[name])
-        digest = hashlib.sha256(tensor.astype("<f4").tobytes()).hexdigest()
-        if digest != path.with_name(f"{path.name}.sha256").read_text():
-            wrong.append(path.name)
-    assert wrong == []
+    photos = written_photos(exchange / "inputs", name)
+    made = {photo.name: photo.with_name(f"{photo.name}.sha256").read_text() for photo in photos}
+    assert made == {photo.name: tensor_hash(photo, name) for photo in photos}
 
 
 def test_the_golden_photos_that_android_decodes_give_pillows_tensors(exchange: Path) -> None:

@@ -60,7 +60,7 @@ def test_the_sdk_opens_the_bundle_and_finds_every_file_as_promised(built: BuildR
     assert bundle.manifest.attribute_names == small_student.SmallStudent.attributes
     assert bundle.manifest.outputs["map"]["shape"] == list(small_student.SmallStudent.map_shape)
     extras = {"report.html", "xnnpack/student_int8.bpte", "inputs/wall.npy", "web/index.html"}
-    extras.add("integration/android/build.gradle.kts")
+    extras |= {"integration/android/build.gradle.kts", "integration/apple/Package.swift"}
     assert extras <= set(bundle.manifest.files)
     photo = next(iter(bundle.golden))
     result = Scorer(built.out)(built.out / photo)

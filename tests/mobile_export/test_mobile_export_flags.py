@@ -239,9 +239,10 @@ def test_golden__out__is_a_folder_of_photos(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.glob("*.jpg")} == {path.name for path in golden_photos()}
 
 
-def test_integration__bundle__out__are_read_and_written(built: BuildResult, tmp_path: Path) -> None:
-    assert integration.run(integration.Config(built.out, tmp_path)) == 0
-    assert "height = 128" in (tmp_path / "integration" / "Preprocessing.swift").read_text()
+def test_integration__out__holds_the_code_for_apps(tmp_path: Path) -> None:
+    assert integration.run(integration.Config(tmp_path)) == 0
+    made = {path.name for path in (tmp_path / "integration").rglob("Contract.*")}
+    assert made == {"Contract.kt", "Contract.swift"}
 
 
 @pytest.mark.parametrize(

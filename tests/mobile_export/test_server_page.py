@@ -12,7 +12,7 @@ from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import pytest
 from pocketiqa import Gate, Scorer
-from pocketiqa.bundle import DEFAULT_BUNDLE, Bundle
+from pocketiqa.bundle import DEFAULT_BUNDLE
 
 from mobile_export.bundle.golden import golden_photos
 from mobile_export.integration import SERVER, write_integration
@@ -67,6 +67,6 @@ def test_what_is_no_photo_is_refused_in_words_and_the_next_photo_is_answered(pos
 
 
 def test_a_bundle_carries_the_page_and_a_newcomer_writes_little(tmp_path: Path) -> None:
-    assert f"integration/{SERVER}" in write_integration(Bundle.open().manifest, tmp_path)
+    assert f"integration/{SERVER}" in write_integration(tmp_path)
     code = PAGE.read_text().split("```python\n")[1].split("```")[0]
     assert len([line for line in code.splitlines() if line.strip()]) <= 30
