@@ -13,8 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from PIL import Image
+from pocketiqa import photo
 from pocketiqa.errors import PhotoError, one_line
-from pocketiqa.preprocess import open_photo
+from pocketiqa.preprocess import PreprocessSpec
 from tqdm import tqdm
 
 from distill.data.mos_sets.photo_set import MosSetError
@@ -22,14 +23,14 @@ from distill.data.mos_sets.photo_set import MosSetError
 _LISTED = 5
 
 
-def read_photo(path: Path) -> Image.Image:
-    """The photo as an upright 8-bit sRGB image.
+def read_photo(path: Path, spec: PreprocessSpec | None = None) -> Image.Image:
+    """The photo as an upright 8-bit sRGB image; a large one as far reduced as ``spec``, of a network's input, asks.
 
     Raises:
         MosSetError: it cannot be read; the message begins with its path.
     """
     try:
-        return open_photo(path)
+        return photo.read_photo(path, enough=spec and spec.enough).rgb
     except PhotoError as error:
         raise MosSetError(f"{path}: {error}") from None
 

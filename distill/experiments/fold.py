@@ -129,7 +129,7 @@ class Fold:
     def outputs(self, network: nn.Module) -> np.ndarray:
         """The first outputs of ``network``, n×d, of the ranked photos and then of the judged copies."""
         program = FrozenTrunk(network, INPUT_SPEC)
-        photos = (preprocess(read_photo(path), INPUT_SPEC) for path in self.ranked.paths)
+        photos = (preprocess(read_photo(path, INPUT_SPEC), INPUT_SPEC) for path in self.ranked.paths)
         copies = (render(copy, INPUT_SPEC) for copy in self.judged)
         return np.stack([program(views) for part in (photos, copies) for views in part])
 

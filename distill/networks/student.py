@@ -33,7 +33,7 @@ from distill.networks.tensors import load_tensors
 ATTRIBUTES = ("sharpness", "noise", "exposure", "contrast", "colour", "compression")
 OUTPUTS = ("score", *ATTRIBUTES)
 HIDDEN_UNITS = 16  # the first half add to the score's logit, the second take from it
-INPUT_SPEC = PreprocessSpec(height=320, width=320, views=("whole", "detail"))
+INPUT_SPEC = PreprocessSpec(height=320, width=320, views=("whole", "detail"), reduction="halves")
 
 SHIPPED_STUDENT = Path(__file__).parent / "weights" / "student.safetensors"
 

@@ -40,12 +40,12 @@ def prepare_lesson(
 
     def views(row: int) -> np.ndarray:
         if row < len(scored):
-            return preprocess(read_photo(scored[row]), spec)
+            return preprocess(read_photo(scored[row], spec), spec)
         return render(copies[row - len(scored)], spec)
 
     def windows(row: int, side: int, random: np.random.Generator) -> np.ndarray:
         if row < len(scored):
-            return random_windows(read_photo(scored[row]), spec, side, random)
+            return random_windows(read_photo(scored[row], spec), spec, side, random)
         copy = copies[row - len(scored)]
         pixels = degraded_pixels(reduced(copy.photo), copy.kind, copy.level, copy.seed)
         return random_windows(Image.fromarray(pixels), spec, side, random)

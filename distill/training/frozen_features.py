@@ -76,7 +76,7 @@ def features_of_photos(paths: list[Path], network: PooledFeatures, cache: Path, 
     """Float32 n×d features of whole photos; ``cache`` and ``title`` as above."""
 
     def views(path: Path, spec: PreprocessSpec) -> np.ndarray:
-        return preprocess(read_photo(path), spec)
+        return preprocess(read_photo(path, spec), spec)
 
     return features_of({str(path): path for path in paths}, views, network, cache, title)
 

@@ -67,7 +67,7 @@ class BundleWriter:
             "version": VERSION,
             "variant": variant,
             "backend": backend,
-            "input": self.network.input.to_dict(),
+            "input": self.network.input.of_tensor.to_dict(),
             "outputs": outputs_of(self.network),
         }
 

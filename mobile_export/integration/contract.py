@@ -9,7 +9,7 @@ from __future__ import annotations
 from pocketiqa import gate
 from pocketiqa.manifest import MAX_FILE_BYTES, MAX_MANIFEST_BYTES, SCHEMA_VERSION
 from pocketiqa.photo import PhotoLimits
-from pocketiqa.preprocess import VIEWS, PreprocessSpec
+from pocketiqa.preprocess import REDUCTIONS, VIEWS, PreprocessSpec
 from pocketiqa.promises import CLEAR_DIFFERENCE, GOLDEN
 
 # A number, words, or numbers and words by name.
@@ -24,7 +24,7 @@ def contract() -> list[tuple[str, Constant, str]]:
     limits, spec = PhotoLimits(), PreprocessSpec(height=1, width=1).to_dict()
     fixed = {name: str(spec[name]).lower() if spec[name] is True else spec[name] for name in _FIXED}
     return [
-        ("SCHEMA_VERSION", SCHEMA_VERSION, "what manifest.json has"),
+        ("SCHEMA_VERSION", SCHEMA_VERSION, "what manifest.json has, at most"),
         ("GATE_SCHEMA_VERSION", gate.SCHEMA_VERSION, "what a gate's file has"),
         ("GATE_WORDS", dict(gate.WORDS), "what a photo is whose value is too low, where a gate's file does not say"),
         ("MAX_MANIFEST_BYTES", MAX_MANIFEST_BYTES, "of manifest.json, at most"),
@@ -32,6 +32,7 @@ def contract() -> list[tuple[str, Constant, str]]:
         ("MIN_SIDE", limits.min_side, "a photo's shortest side in pixels, at least"),
         ("MAX_PIXELS", limits.max_pixels, "a photo's width × height, at most"),
         ("VIEWS", list(VIEWS), "what an input may have"),
+        ("REDUCTIONS", list(REDUCTIONS), "how an input may reduce a large photo before"),
         ("FIXED_INPUT", fixed, "fields of an input that have one value, as text"),
         ("CUBIC_A", -0.5, "Pillow's bicubic kernel"),
         ("WEIGHT_BITS", 22, "Pillow's fixed point for sums of 8-bit pixels"),

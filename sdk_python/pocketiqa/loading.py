@@ -73,10 +73,10 @@ def _check_signature(bundle: Bundle, variant: str, program: Program) -> None:
             f"the manifest says {wanted_input} and {wanted_outputs}: build the bundle anew"
         )
     embedded = program.metadata().get("input")
-    if embedded is not None and PreprocessSpec.from_dict(embedded) != manifest.input:
+    if embedded is not None and PreprocessSpec.from_dict(embedded).of_tensor != manifest.input.of_tensor:
         raise BundleError(
             f"the program of {variant!r} was exported for the input {embedded}, the manifest says "
-            f"{manifest.input.to_dict()}: build the bundle anew"
+            f"{manifest.input.of_tensor.to_dict()}: build the bundle anew"
         )
 
 

@@ -18,7 +18,8 @@ from pocketiqa.json_fields import get_field, parse_object, plain_word
 from pocketiqa.preprocess import PreprocessSpec
 from pocketiqa.promises import ANY_NETWORK, Promise
 
-SCHEMA_VERSION = 1
+# 2 has ``input.reduction``. A manifest that needs none of it is written as 1, which older readers know.
+SCHEMA_VERSION = 2
 MAX_MANIFEST_BYTES = 4 * 1024**2
 MAX_FILE_BYTES = 256 * 1024**2  # a file is read whole to be checked
 
@@ -106,7 +107,8 @@ class Manifest:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready; ``from_dict`` reads it back."""
-        values = {"schema_version": SCHEMA_VERSION, **asdict(self), "input": self.input.to_dict()}
+        version = 1 if self.input.reduction == "none" else SCHEMA_VERSION
+        values = {"schema_version": version, **asdict(self), "input": self.input.to_dict()}
         values["promise"] = self.promise.to_dict()
         values["files"] = {
             path: {key: value for key, value in asdict(entry).items() if value is not None}
@@ -140,7 +142,7 @@ class Manifest:
 
     @classmethod
     def from_json(cls, encoded: bytes) -> Manifest:
-        """Raises BundleError when the bytes are no manifest of schema version 1."""
+        """Raises BundleError when the bytes are no manifest of a schema version up to ``SCHEMA_VERSION``."""
         if len(encoded) > MAX_MANIFEST_BYTES:
             raise BundleError(f"manifest.json is over the limit of {MAX_MANIFEST_BYTES} bytes")
         return cls.from_dict(parse_object(encoded, "manifest.json"))
@@ -149,9 +151,9 @@ class Manifest:
     def from_dict(cls, values: dict[str, Any]) -> Manifest:
         """Raises BundleError for the first field that is missing, of a wrong type or against the contract."""
         version = get_field(values, "schema_version", int)
-        if version != SCHEMA_VERSION:
+        if not 1 <= version <= SCHEMA_VERSION:
             raise BundleError(
-                f"manifest.json has schema_version {version}; this pocketiqa reads {SCHEMA_VERSION}: "
+                f"manifest.json has schema_version {version}; this pocketiqa reads 1 to {SCHEMA_VERSION}: "
                 "install the version that wrote the bundle"
             )
         defaults = {

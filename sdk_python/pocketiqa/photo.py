@@ -17,6 +17,7 @@ from pocketiqa.colour import hdr_warning
 from pocketiqa.errors import PhotoError, one_line
 from pocketiqa.formats.opening import open_encoded
 from pocketiqa.formats.recognition import FORMATS
+from pocketiqa.halving import halved
 from pocketiqa.limits import PhotoLimits
 from pocketiqa.pixels import to_rgb
 
@@ -32,8 +33,8 @@ class Picture:
 
     Attributes:
         rgb: the picture, upright, 8-bit sRGB (mode ``RGB``).
-        width, height: of the picture in the file, upright, in pixels. ``rgb`` is smaller where a JPEG over
-            ``PhotoLimits.max_pixels`` was decoded at a reduced scale.
+        width, height: of the picture in the file, upright, in pixels. ``rgb`` is smaller where a JPEG was decoded at a
+            reduced scale: it is over ``PhotoLimits.max_pixels``, or less was enough.
         warning: why the score may not be the photo's, on one line; None when all is well.
     """
 
@@ -43,12 +44,14 @@ class Picture:
     warning: str | None = None
 
 
-def read_photo(photo: Photo, limits: PhotoLimits | None = None) -> Picture:
+def read_photo(photo: Photo, limits: PhotoLimits | None = None, enough: int | None = None) -> Picture:
     """Any photo that pocketiqa accepts, within ``limits``, decoded, and what is to be said about it.
 
     Args:
         photo: a path, the bytes of an encoded file, a PIL image of any mode, or a uint8 array of shape H×W×3 in
             RGB order.
+        limits: what a photo may cost.
+        enough: pixels of a short side; larger photos are halved (``pocketiqa.halving``). None: no photo is.
 
     Raises:
         PhotoError: the photo is missing, unreadable, no regular file, of a kind that is not supported, damaged beyond
@@ -60,11 +63,11 @@ def read_photo(photo: Photo, limits: PhotoLimits | None = None) -> Picture:
             limits.check_size(*photo.size)
         rgb = to_rgb(photo)
         limits.check_size(*rgb.size)
-        return Picture(rgb, *rgb.size)
+        return Picture(halved(rgb, enough), *rgb.size)
     encoded = photo if isinstance(photo, bytes) else _read_regular_file(photo, limits)
     limits.check_bytes(len(encoded))
     try:
-        opened = open_encoded(encoded, limits)
+        opened = open_encoded(encoded, limits, enough)
         hdr = hdr_warning(opened.image)
     except PhotoError:
         raise
@@ -76,7 +79,7 @@ def read_photo(photo: Photo, limits: PhotoLimits | None = None) -> Picture:
     except PhotoError as error:
         raise PhotoError("; ".join([*opened.warnings, str(error)])) from error
     width, height = opened.size if rgb.size == as_stored else opened.size[::-1]
-    return Picture(rgb, width, height, "; ".join([*opened.warnings, *([hdr] if hdr else [])]) or None)
+    return Picture(halved(rgb, enough), width, height, "; ".join([*opened.warnings, *([hdr] if hdr else [])]) or None)
 
 
 def open_photo(photo: str | os.PathLike[str] | bytes, limits: PhotoLimits | None = None) -> Image.Image:

@@ -1,13 +1,13 @@
 """The one place where a photo becomes the student's input: training, calibration and export call it.
 
     from pocketiqa.preprocess import PreprocessSpec, preprocess
-    spec = PreprocessSpec(height=320, width=320, views=("whole", "detail"))
+    spec = PreprocessSpec(height=320, width=320, views=("whole", "detail"), reduction="halves")
     x = preprocess("photo.jpg", spec)                         # float32 2×3×320×320 in [0, 1]
 
-The steps, exactly: the photo as upright 8-bit sRGB (``pocketiqa.pixels``); its views, each ``width × height``
-and stacked on the first axis; divided by 255 in float32; channels R, G, B; contiguous NCHW. Mean and
-deviation are the network's business. Every resize is Pillow's, antialiased (the kernel widens with the
-reduction; bicubic has a = −0.5) and rounded back to 8 bits. A view is either
+The steps, exactly: the photo as upright 8-bit sRGB (``pocketiqa.pixels``); a large one halved, where ``reduction`` is
+``halves`` (``pocketiqa.halving``); its views, each ``width × height`` and stacked on the first axis; divided by 255 in
+float32; channels R, G, B; contiguous NCHW. Mean and deviation are the network's business. Every resize is Pillow's,
+antialiased (the kernel widens with the reduction; bicubic has a = −0.5) and rounded back to 8 bits. A view is either
 
 - ``whole``: the photo resized to ``width × height``, whatever its aspect ratio: composition, exposure,
   colour;
@@ -18,14 +18,15 @@ reduction; bicubic has a = −0.5) and rounded back to 8 bits. A view is either
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from pocketiqa.errors import BundleError
-from pocketiqa.photo import Photo, PhotoLimits, load_photo, open_photo, to_rgb
+from pocketiqa.halving import halved
+from pocketiqa.photo import Photo, PhotoLimits, open_photo, read_photo, to_rgb
 
 __all__ = ["PhotoLimits", "PreprocessSpec", "open_photo", "preprocess", "to_rgb"]
 
@@ -43,6 +44,7 @@ _FIXED = {
     "layout": "NCHW",
 }
 VIEWS = ("whole", "detail")
+REDUCTIONS = ("none", "halves")
 _LONGEST_SIDE = 4096
 
 
@@ -54,6 +56,9 @@ class PreprocessSpec:
         height, width: of each view, in pixels.
         views: one or two of ``whole`` and ``detail``, in the order of the tensor's first axis.
         detail_short_side: pixels; the ``detail`` view of a larger photo is cut after a reduction to this.
+        reduction: ``halves``: a photo is halved as often as its short side stays at ``enough`` or above, a JPEG while
+            it is decoded (``pocketiqa.halving``), and its views are cut from that. ``none``: they are cut from the
+            whole photo, as in manifests of schema version 1.
         resample: ``bilinear``, ``bicubic`` or ``lanczos``, always antialiased.
         antialias: the filter's support grows with the reduction.
         rounding: the resized pixels are rounded to ``uint8`` before the division by 255.
@@ -73,6 +78,7 @@ class PreprocessSpec:
     colour_order: str = "RGB"
     value_range: tuple[float, float] = (0.0, 1.0)
     layout: str = "NCHW"
+    reduction: str = "none"
 
     def __post_init__(self) -> None:
         for name in ("height", "width", "detail_short_side"):
@@ -83,6 +89,8 @@ class PreprocessSpec:
             raise BundleError(f"input views are {self.views!r}; allowed are {' and '.join(VIEWS)}, each once")
         if self.resample not in RESAMPLING:
             raise BundleError(f"input resample is {self.resample!r}; implemented are {', '.join(RESAMPLING)}")
+        if self.reduction not in REDUCTIONS:
+            raise BundleError(f"input reduction is {self.reduction!r}; implemented are {', '.join(REDUCTIONS)}")
         for name, implemented in _FIXED.items():
             if getattr(self, name) != implemented:
                 raise BundleError(
@@ -95,9 +103,22 @@ class PreprocessSpec:
         """Of the input tensor: (views, 3, height, width)."""
         return (len(self.views), 3, self.height, self.width)
 
+    @property
+    def enough(self) -> int | None:
+        """Pixels of a photo's short side that its views need; None where a photo is not reduced before."""
+        return max(self.detail_short_side, self.height, self.width) if self.reduction == "halves" else None
+
+    @property
+    def of_tensor(self) -> PreprocessSpec:
+        """What a program's metadata say: its tensor. How a large photo is read on the way, the manifest says."""
+        return replace(self, reduction="none")
+
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready; ``from_dict`` reads it back."""
-        return {**asdict(self), "views": list(self.views), "value_range": list(self.value_range)}
+        """JSON-ready; ``from_dict`` reads it back. ``reduction`` is left out where it is ``none``."""
+        values = {**asdict(self), "views": list(self.views), "value_range": list(self.value_range)}
+        if self.reduction == "none":
+            del values["reduction"]
+        return values
 
     @classmethod
     def from_dict(cls, values: Any) -> PreprocessSpec:
@@ -142,11 +163,12 @@ def preprocess(
     Raises:
         PhotoError: the photo is unreadable, of a wrong type or outside ``limits``.
     """
-    return input_of(load_photo(photo, limits), spec)
+    return input_of(read_photo(photo, limits, spec.enough).rgb, spec)
 
 
 def input_of(rgb: Image.Image, spec: PreprocessSpec) -> np.ndarray:
     """The student's input for a picture that is upright 8-bit sRGB already; as ``preprocess`` returns it."""
+    rgb = halved(rgb, spec.enough)
     views = [_whole(rgb, spec) if view == "whole" else _detail(rgb, spec) for view in spec.views]
     return tensor_of(views)
 

@@ -40,7 +40,7 @@ class Result:
         map: float32 h×w in [0, 1], local quality over the whole photo; None where the program has none.
         runtime: which runtime scored, e.g. ``executorch 1.5.1``.
         error: why the photo could not be scored, on one line; None when it was.
-        width, height: in pixels, of the picture that was scored, upright; None with ``error``.
+        width, height: in pixels, of the picture in the file, upright; None with ``error``.
         warning: why the score may not be the photo's, on one line, such as damage; None when all is well.
     """
 
@@ -149,10 +149,11 @@ class Scorer:
         return self._run(photo, self._prepare(photo))
 
     def _prepare(self, photo: Photo) -> _Prepared:
-        picture = read_photo(photo, self.limits)
+        spec = self.bundle.manifest.input
+        picture = read_photo(photo, self.limits, spec.enough)
         if picture.warning and self.strict:
             raise PhotoError(picture.warning)
-        x = input_of(picture.rgb, self.bundle.manifest.input)
+        x = input_of(picture.rgb, spec)
         return _Prepared(x, picture.width, picture.height, picture.warning)
 
     def _run(self, photo: Photo, prepared: _Prepared) -> Result:

@@ -50,6 +50,7 @@ SPECS = (
     PreprocessSpec(320, 320, ("whole", "detail")),
     PreprocessSpec(224, 300, ("detail",), detail_short_side=333, resample="lanczos"),
     PreprocessSpec(97, 131, ("detail", "whole"), resample="bilinear"),
+    PreprocessSpec(64, 64, ("whole", "detail"), detail_short_side=100, reduction="halves"),
 )
 SIZES = [(320, 320), (321, 320), (320, 900), (900, 320), (1500, 1100), (900, 1400), (60, 1200), (1200, 60), (17, 16)]
 
@@ -96,12 +97,13 @@ def test_limits_bounds_and_words_are_the_python_packages() -> None:
 
 
 DAMAGES = {
-    "schema_version": (2, "schema_version 2; this package reads 1"),
+    "schema_version": (3, "schema_version 3; this package reads 1 to 2"),
     "name": ("", 'name is ""; it must be a string'),
     "input": ({"height": 320}, "input.width is missing; it must be an integer of 1 to 4096"),
     "input ": ({"height": 9, "width": 9, "rounding": "none"}, 'input.rounding is "none"; this package implements only'),
     "input  ": ({"height": 9, "width": 9, "views": ["left"]}, "allowed are whole and detail, each once"),
     "input   ": ({"height": 9, "width": 9, "resample": "box"}, "implemented are bilinear, bicubic, lanczos"),
+    "input    ": ({"height": 9, "width": 9, "reduction": "thirds"}, "implemented are none, halves"),
     "outputs": ({}, "outputs.score is missing; it must be an object"),
     "outputs ": ({"score": {}, "map": {"shape": [3]}}, "it must be [h, w]"),
     "files": ({"a": {"bytes": 1, "sha256": "0"}}, '"a" needs bytes of 0 or more and a sha256'),

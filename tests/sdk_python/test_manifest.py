@@ -77,7 +77,8 @@ def test_a_subset_keeps_its_variants_files_and_the_golden_photos() -> None:
 DELETE = object()
 MISTAKES = [
     ("schema_version", DELETE, "lacks 'schema_version'"),
-    ("schema_version", 2, "schema_version 2; this pocketiqa reads 1"),
+    ("schema_version", 3, "schema_version 3; this pocketiqa reads 1 to 2"),
+    ("schema_version", 0, "schema_version 0; this pocketiqa reads 1 to 2"),
     ("schema_version", True, "must be an integer"),
     ("name", DELETE, "lacks 'name'"),
     ("name", 7, "'name' of type int; it must be a string"),

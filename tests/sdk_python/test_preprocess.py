@@ -93,6 +93,8 @@ def test_the_spec_survives_json() -> None:
         ({"detail_short_side": -1}, "detail_short_side"),
         ({"resample": "nearest"}, "resample"),
         ({"resample": []}, "wrong type"),
+        ({"reduction": "thirds"}, "reduction is 'thirds'; implemented are none, halves"),
+        ({"reduction": []}, "reduction"),
         ({"colour_order": "BGR"}, "colour_order"),
         ({"value_range": [0, 255]}, "value_range"),
         ({"layout": "NHWC"}, "layout"),

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from pocketiqa.bundle import Bundle
 from pocketiqa.check_input.arrangement import arrangements
@@ -15,7 +14,7 @@ from pocketiqa.check_input.resizing import is_right, resizing_mistakes
 from pocketiqa.check_input.value_range import fit_line, range_mistakes
 from pocketiqa.errors import BundleError, PhotoError
 from pocketiqa.photo import load_photo
-from pocketiqa.preprocess import preprocess
+from pocketiqa.preprocess import PreprocessSpec, preprocess
 
 INPUTS = "inputs/"  # where a bundle keeps photos that no program's score is expected of
 
@@ -58,8 +57,8 @@ def check_input(bundle: Bundle, tensor: np.ndarray, photo: Path | None = None) -
     listed = [name for name in bundle.manifest.files if name in bundle.golden or _is_input_photo(name)]
     if not photo and not listed:
         raise BundleError("the bundle has no golden photos; name the photo with --photo")
-    photos = {photo.name: load_photo(photo)} if photo else {name: _opened(bundle, name) for name in listed}
-    expected = {name: preprocess(picture, spec) for name, picture in photos.items()}
+    photos = {photo.name: photo} if photo else {name: bundle.read(name) for name in listed}
+    expected = {name: _expected(content, name, spec) for name, content in photos.items()}
     candidates = arrangements(tensor, spec)
     stride = max(1, min(4, spec.height // 16, spec.width // 16))
     left, _, name, number = min(
@@ -80,15 +79,15 @@ def check_input(bundle: Bundle, tensor: np.ndarray, photo: Path | None = None) -
     pixels = (arrangement.pixels - np.reshape(offset, (-1, 1, 1))) / np.reshape(slope, (-1, 1, 1))
     gap = np.abs(pixels - expected[name])
     if not is_right(gap):
-        mistakes += resizing_mistakes(photos[name], pixels, expected[name], spec)
+        mistakes += resizing_mistakes(load_photo(photos[name]), pixels, expected[name], spec)
     return InputCheck(name, float(gap.mean() * 255), float(gap.max() * 255), mistakes)
 
 
-def _opened(bundle: Bundle, name: str) -> Image.Image:
+def _expected(photo: Path | bytes, name: str, spec: PreprocessSpec) -> np.ndarray:
     try:
-        return load_photo(bundle.read(name))
+        return preprocess(photo, spec)
     except PhotoError as error:
-        raise PhotoError(f"{name}: {error}") from None
+        raise PhotoError(f"{name}: {error}" if isinstance(photo, bytes) else str(error)) from None
 
 
 def _is_input_photo(name: str) -> bool:

@@ -6,7 +6,8 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from pocketiqa.preprocess import RESAMPLING, PreprocessSpec
+from pocketiqa.halving import halved
+from pocketiqa.preprocess import RESAMPLING, PreprocessSpec, input_of
 from pocketiqa.promises import APP_INPUT_MAX, APP_INPUT_MEAN
 
 _FEWEST_SHIFT = 0.15  # pixels; below it an estimated shift is an estimate's error
@@ -19,15 +20,24 @@ def is_right(gap: np.ndarray) -> bool:
 
 
 def resizing_mistakes(rgb: Image.Image, pixels: np.ndarray, expected: np.ndarray, spec: PreprocessSpec) -> list[str]:
-    """A line for each view of ``pixels``, V×3×H×W, that is not the right one: what it looks like was done to it."""
+    """A line for each view of ``pixels``, V×3×H×W, that is not the right one: what it looks like was done to it.
+
+    Args:
+        rgb: the photo, not reduced.
+    """
     mistakes = []
-    for view, given, right in zip(spec.views, pixels, expected):
+    unreduced = input_of(rgb, spec.of_tensor)
+    reduced = halved(rgb, spec.enough)
+    for view, given, right, from_all in zip(spec.views, pixels, expected, unreduced):
         gap = np.abs(given - right)
         if is_right(gap):
             continue
         plain = float(gap.mean())
         shift, left = _shift(given, right)
-        rivals = {name: float(np.abs(given - other).mean()) for name, other in _other_resizes(rgb, view, spec).items()}
+        others = _other_resizes(reduced, view, spec)
+        if reduced is not rgb:
+            others[f"made of the whole photo, where one of a short side of {min(reduced.size)} comes first"] = from_all
+        rivals = {name: float(np.abs(given - other).mean()) for name, other in others.items()}
         if np.hypot(*shift) >= _FEWEST_SHIFT:
             rivals[
                 f"shifted by {shift[0]:+.2f} pixels to the right and {shift[1]:+.2f} down: sample at pixel centres "

@@ -6,12 +6,23 @@ import importlib
 import io
 from dataclasses import dataclass, field
 
+import numpy as np
 from PIL import Image, ImageFile
 
 from pocketiqa.errors import PhotoError, one_line
-from pocketiqa.formats import iso_boxes, jpeg_damage, jpeg_segments, png_chunks, tiff_damage, tiff_kinds, tiff_pages
+from pocketiqa.formats import (
+    iso_boxes,
+    jpeg_damage,
+    jpeg_pixels,
+    jpeg_segments,
+    png_chunks,
+    tiff_damage,
+    tiff_kinds,
+    tiff_pages,
+)
 from pocketiqa.formats.damage import zero_tail
 from pocketiqa.formats.recognition import FORMATS, format_of, words_for
+from pocketiqa.halving import jpeg_factor_of
 from pocketiqa.limits import PhotoLimits
 
 # Pillow's reader of each format. It is called directly: Image.open would try others, and hide this one's reason.
@@ -47,8 +58,8 @@ class Opened:
     warnings: list[str] = field(default_factory=list)
 
 
-def open_encoded(encoded: bytes, limits: PhotoLimits) -> Opened:
-    """The picture in an encoded file, within ``limits``.
+def open_encoded(encoded: bytes, limits: PhotoLimits, enough: int | None = None) -> Opened:
+    """The picture in an encoded file, within ``limits``; a JPEG halved as ``pocketiqa.halving`` says.
 
     Raises:
         PhotoError: no supported format, a kind of it that is not supported, damaged, or outside the limits.
@@ -56,9 +67,10 @@ def open_encoded(encoded: bytes, limits: PhotoLimits) -> Opened:
     name = format_of(encoded)
     if name is None:
         raise PhotoError(f"the file is {words_for(encoded)}; supported are {', '.join(FORMATS)}")
-    opened = {"JPEG": _jpeg, "PNG": _png, "TIFF": _tiff, "HEIF": _heif}.get(name, _other)(encoded, name, limits)
-    if name != "JPEG":
-        limits.check_size(*opened.size)
+    if name == "JPEG":
+        return _jpeg(encoded, name, limits, enough)
+    opened = {"PNG": _png, "TIFF": _tiff, "HEIF": _heif}.get(name, _other)(encoded, name)
+    limits.check_size(*opened.size)
     return opened
 
 
@@ -74,26 +86,37 @@ def _opened(reader: type[ImageFile.ImageFile], encoded: bytes, name: str) -> Ima
         raise PhotoError(f"a {name} file whose header cannot be read: {one_line(error)}") from error
 
 
-def _jpeg(encoded: bytes, name: str, limits: PhotoLimits) -> Opened:
+def _jpeg(encoded: bytes, name: str, limits: PhotoLimits, enough: int | None) -> Opened:
     segments = jpeg_segments.walk(encoded)
     limits.check_scans(len(segments.scans))
     frame = segments.frame
-    scale = limits.jpeg_scale(frame.width, frame.height, len(frame.components) if frame.progressive else 0)
+    size = (frame.width, frame.height)
+    needed = limits.jpeg_scale(*size, len(frame.components) if frame.progressive else 0)
+    scale = max(needed, jpeg_factor_of(size, enough))
+    if (pixels := jpeg_pixels.decoded(segments, scale)) is not None:
+        return Opened(_decoded(_read(segments.encoded, name), pixels), size)
     sound, warning = jpeg_damage.judged(segments)
     image = _read(sound, name)
     if scale > 1:
         image.draft(None, (frame.width // scale, frame.height // scale))
-    return Opened(image, (frame.width, frame.height), [warning] if warning else [])
+    return Opened(image, size, [warning] if warning else [])
 
 
-def _png(encoded: bytes, name: str, limits: PhotoLimits) -> Opened:
+def _decoded(header: Image.Image, pixels: np.ndarray) -> Image.Image:
+    """The pixels, with what the header says of them."""
+    image = Image.fromarray(pixels)
+    image.info, image.format = header.info, header.format
+    return image
+
+
+def _png(encoded: bytes, name: str) -> Opened:
     png = png_chunks.walk(encoded)
     image = _read(png.encoded, name)
     image.info |= {key: value for key, value in (("icc_profile", png.icc_profile), ("cicp", png.cicp)) if value}
     return Opened(image, image.size, [png.warning] if png.warning else [])
 
 
-def _tiff(encoded: bytes, name: str, limits: PhotoLimits) -> Opened:
+def _tiff(encoded: bytes, name: str) -> Opened:
     pointed, page, warning = tiff_pages.main_page(encoded)
     tiff_kinds.check(page, encoded)
     image = _read(pointed, name)
@@ -101,7 +124,7 @@ def _tiff(encoded: bytes, name: str, limits: PhotoLimits) -> Opened:
     return Opened(image, image.size, [text for text in warnings if text])
 
 
-def _heif(encoded: bytes, name: str, limits: PhotoLimits) -> Opened:
+def _heif(encoded: bytes, name: str) -> Opened:
     for package in _HEIF_PACKAGES:
         try:
             reader = importlib.import_module(package).HeifImageFile
@@ -112,7 +135,7 @@ def _heif(encoded: bytes, name: str, limits: PhotoLimits) -> Opened:
     raise PhotoError("the file is HEIC or HEIF, which needs the package pi-heif: pip install 'pocketiqa[heif]'")
 
 
-def _other(encoded: bytes, name: str, limits: PhotoLimits) -> Opened:
+def _other(encoded: bytes, name: str) -> Opened:
     if name == "WEBP":
         encoded = encoded[: 8 + int.from_bytes(encoded[4:8], "little")]
     image = _read(encoded, name)

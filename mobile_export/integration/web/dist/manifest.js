@@ -2,7 +2,7 @@
 // file, so every field that is used is checked, and a mistake is one line that names it.
 import { PocketIqaError } from "./errors.js";
 import { FILTERS } from "./resample.js";
-const SCHEMA_VERSION = 1;
+const SCHEMA_VERSION = 2;
 const LONGEST_SIDE = 4096;
 // Only these values are implemented; a manifest states them so that nobody need guess.
 const FIXED = {
@@ -25,8 +25,8 @@ export function parseManifest(text) {
         throw new PocketIqaError(`manifest.json is not JSON: ${error.message}`);
     }
     const values = object(parsed, "manifest.json");
-    if (values.schema_version !== SCHEMA_VERSION) {
-        throw new PocketIqaError(`manifest.json has schema_version ${show(values.schema_version)}; this package reads ${SCHEMA_VERSION}`);
+    if (values.schema_version !== 1 && values.schema_version !== SCHEMA_VERSION) {
+        throw new PocketIqaError(`manifest.json has schema_version ${show(values.schema_version)}; this package reads 1 to ${SCHEMA_VERSION}`);
     }
     const outputs = object(values.outputs, "outputs");
     object(outputs.score, "outputs.score");
@@ -62,12 +62,20 @@ function inputOf(values) {
     if (!FILTERS.includes(resample)) {
         throw new PocketIqaError(`input.resample is ${show(resample)}; implemented are ${FILTERS.join(", ")}`);
     }
+    const reduction = values.reduction ?? "none";
+    if (reduction !== "none" && reduction !== "halves") {
+        throw new PocketIqaError(`input.reduction is ${show(reduction)}; implemented are none, halves`);
+    }
+    const height = side(values.height, "input.height", LONGEST_SIDE);
+    const width = side(values.width, "input.width", LONGEST_SIDE);
+    const detailShortSide = side(values.detail_short_side ?? 1024, "input.detail_short_side", LONGEST_SIDE);
     return {
-        height: side(values.height, "input.height", LONGEST_SIDE),
-        width: side(values.width, "input.width", LONGEST_SIDE),
+        height,
+        width,
         views: views,
-        detailShortSide: side(values.detail_short_side ?? 1024, "input.detail_short_side", LONGEST_SIDE),
+        detailShortSide,
         resample: resample,
+        enough: reduction === "halves" ? Math.max(detailShortSide, height, width) : null,
     };
 }
 function namesOf(values) {

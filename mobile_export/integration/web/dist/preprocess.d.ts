@@ -7,6 +7,8 @@ export interface InputSpec {
     views: View[];
     detailShortSide: number;
     resample: Filter;
+    /** Pixels of a photo's short side that the views need: a larger one is halved before. Null where none is. */
+    enough: number | null;
 }
 /** What a photo may cost before it is refused; the Python package has the same limits. */
 export declare const LIMITS: {
@@ -19,7 +21,8 @@ export declare function shapeOf(spec: InputSpec): [number, number, number, numbe
 /**
  * The network's input for one upright photo in sRGB: float32 in [0, 1] of `shapeOf(spec)`, row by row.
  *
- * It is Pillow's to the bit, as `pocketiqa.preprocess` gives it for the same pixels.
+ * It is Pillow's to the bit, as `pocketiqa.preprocess` gives it for the same pixels. No browser decodes a JPEG at a half
+ * of its size with libjpeg's own scale, so a large JPEG is halved here as any other format.
  * @throws PocketIqaError the photo is too small or too large, or its bytes are not four a pixel.
  */
 export declare function preprocess(photo: Pixels, spec: InputSpec): Float32Array;

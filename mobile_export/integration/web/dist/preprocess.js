@@ -1,5 +1,6 @@
 // A photo's pixels to the input tensor that manifest.json describes under `input`. No browser is needed.
 import { PocketIqaError } from "./errors.js";
+import { halved } from "./halving.js";
 import { resize } from "./resample.js";
 /** What a photo may cost before it is refused; the Python package has the same limits. */
 export const LIMITS = { maxPixels: 89_478_485, maxBytes: 128 * 1024 * 1024, minSide: 16 };
@@ -10,7 +11,8 @@ export function shapeOf(spec) {
 /**
  * The network's input for one upright photo in sRGB: float32 in [0, 1] of `shapeOf(spec)`, row by row.
  *
- * It is Pillow's to the bit, as `pocketiqa.preprocess` gives it for the same pixels.
+ * It is Pillow's to the bit, as `pocketiqa.preprocess` gives it for the same pixels. No browser decodes a JPEG at a half
+ * of its size with libjpeg's own scale, so a large JPEG is halved here as any other format.
  * @throws PocketIqaError the photo is too small or too large, or its bytes are not four a pixel.
  */
 export function preprocess(photo, spec) {
@@ -19,11 +21,12 @@ export function preprocess(photo, spec) {
         const needed = 4 * photo.width * photo.height;
         throw new PocketIqaError(`${photo.width}×${photo.height} pixels are ${needed} bytes, not ${photo.rgba.length}`);
     }
+    const source = halved(photo, spec.enough);
     const plane = spec.height * spec.width;
     const tensor = new Float32Array(spec.views.length * 3 * plane);
     spec.views.forEach((view, number) => {
-        const box = view === "whole" ? whole(photo) : detail(photo, spec);
-        const bytes = resize(photo, box, spec.width, spec.height, spec.resample);
+        const box = view === "whole" ? whole(source) : detail(source, spec);
+        const bytes = resize(source, box, spec.width, spec.height, spec.resample);
         for (let channel = 0; channel < 3; channel++) {
             const start = (3 * number + channel) * plane;
             for (let i = 0; i < plane; i++)

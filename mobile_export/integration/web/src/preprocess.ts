@@ -1,5 +1,6 @@
 // A photo's pixels to the input tensor that manifest.json describes under `input`. No browser is needed.
 import { PocketIqaError } from "./errors.js";
+import { halved } from "./halving.js";
 import { type Box, type Filter, type Pixels, resize } from "./resample.js";
 
 export type View = "whole" | "detail";
@@ -11,6 +12,8 @@ export interface InputSpec {
   views: View[];
   detailShortSide: number;
   resample: Filter;
+  /** Pixels of a photo's short side that the views need: a larger one is halved before. Null where none is. */
+  enough: number | null;
 }
 
 /** What a photo may cost before it is refused; the Python package has the same limits. */
@@ -24,7 +27,8 @@ export function shapeOf(spec: InputSpec): [number, number, number, number] {
 /**
  * The network's input for one upright photo in sRGB: float32 in [0, 1] of `shapeOf(spec)`, row by row.
  *
- * It is Pillow's to the bit, as `pocketiqa.preprocess` gives it for the same pixels.
+ * It is Pillow's to the bit, as `pocketiqa.preprocess` gives it for the same pixels. No browser decodes a JPEG at a half
+ * of its size with libjpeg's own scale, so a large JPEG is halved here as any other format.
  * @throws PocketIqaError the photo is too small or too large, or its bytes are not four a pixel.
  */
 export function preprocess(photo: Pixels, spec: InputSpec): Float32Array {
@@ -33,11 +37,12 @@ export function preprocess(photo: Pixels, spec: InputSpec): Float32Array {
     const needed = 4 * photo.width * photo.height;
     throw new PocketIqaError(`${photo.width}×${photo.height} pixels are ${needed} bytes, not ${photo.rgba.length}`);
   }
+  const source = halved(photo, spec.enough);
   const plane = spec.height * spec.width;
   const tensor = new Float32Array(spec.views.length * 3 * plane);
   spec.views.forEach((view, number) => {
-    const box = view === "whole" ? whole(photo) : detail(photo, spec);
-    const bytes = resize(photo, box, spec.width, spec.height, spec.resample);
+    const box = view === "whole" ? whole(source) : detail(source, spec);
+    const bytes = resize(source, box, spec.width, spec.height, spec.resample);
     for (let channel = 0; channel < 3; channel++) {
       const start = (3 * number + channel) * plane;
       for (let i = 0; i < plane; i++) tensor[start + i] = bytes[3 * i + channel] / 255;

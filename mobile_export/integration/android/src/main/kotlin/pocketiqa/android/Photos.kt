@@ -11,18 +11,22 @@ import pocketiqa.core.Photo
 import pocketiqa.core.FramePlane
 import pocketiqa.core.PocketIqaException
 import pocketiqa.core.checkSize
+import pocketiqa.core.jpegHalvingFactor
 import java.io.IOException
 import java.nio.ByteBuffer
 
 /**
  * An encoded photo (JPEG, PNG, WebP, HEIF: what this Android decodes), upright and in sRGB: the decoder applies the
- * EXIF orientation and the colour profile.
+ * EXIF orientation and the colour profile. A JPEG is halved while it is decoded as often as its short side stays at
+ * `enough` or above, by libjpeg's own scales; Android would leave pixels out of other formats, so these come whole.
  *
  * @throws PocketIqaException no picture, a damaged one, or a size that is not judged.
  */
-internal fun decode(encoded: ByteArray): Bitmap = try {
+internal fun decode(encoded: ByteArray, enough: Int? = null): Bitmap = try {
     ImageDecoder.decodeBitmap(ImageDecoder.createSource(ByteBuffer.wrap(encoded))) { decoder, info, _ ->
         checkSize(info.size.width, info.size.height)
+        val jpeg = info.mimeType == "image/jpeg"
+        if (jpeg) decoder.setTargetSampleSize(jpegHalvingFactor(info.size.width, info.size.height, enough))
         decoder.allocator = ImageDecoder.ALLOCATOR_SOFTWARE
         decoder.isUnpremultipliedRequired = true
         decoder.setTargetColorSpace(ColorSpace.get(ColorSpace.Named.SRGB))

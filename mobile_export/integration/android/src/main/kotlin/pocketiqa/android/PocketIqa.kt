@@ -48,7 +48,7 @@ class PocketIqa private constructor(
      *
      * @throws PocketIqaException no picture, a damaged one, or a size that is not judged.
      */
-    fun score(encoded: ByteArray): Quality = scorePhoto(BitmapPhoto(decode(encoded)))
+    fun score(encoded: ByteArray): Quality = scorePhoto(BitmapPhoto(decode(encoded, manifest.input.enough)))
 
     /** Scores a camera's frame before it is closed. @throws PocketIqaException no `YUV_420_888`, or another angle. */
     fun score(frame: Image, rotation: Int): Quality = scorePhoto(cameraFrame(frame, rotation))

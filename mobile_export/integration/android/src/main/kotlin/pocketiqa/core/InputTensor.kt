@@ -20,9 +20,10 @@ interface Photo {
  */
 fun inputTensor(photo: Photo, spec: InputSpec): FloatArray {
     checkSize(photo.width, photo.height)
+    val source = halved(photo, spec.enough)
     val tensor = FloatArray(spec.views.size * 3 * spec.height * spec.width)
     spec.views.forEachIndexed { index, view ->
-        val pixels = resize(photo, boxOf(view, photo, spec), spec).pixels
+        val pixels = resize(source, boxOf(view, source, spec), spec).pixels
         for (channel in 0 until 3) {
             val start = (index * 3 + channel) * pixels.size
             for (i in pixels.indices) tensor[start + i] = (pixels[i] shr (16 - 8 * channel) and 255) / 255f

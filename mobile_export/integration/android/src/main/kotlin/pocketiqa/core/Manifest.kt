@@ -15,7 +15,11 @@ data class InputSpec(
     val views: List<String>,
     val detailShortSide: Int,
     val resample: String,
+    val reduction: String = "none",
 ) {
+    /** Pixels of a photo's short side that the views need; null where a photo is not reduced before. */
+    val enough: Int? get() = if (reduction == "halves") maxOf(detailShortSide, height, width) else null
+
     /** Of the tensor: views, 3, height, width. */
     val shape: LongArray get() = longArrayOf(views.size.toLong(), 3, height.toLong(), width.toLong())
 }
@@ -51,9 +55,9 @@ class Manifest(
 
         private fun read(json: JSONObject): Manifest {
             val schema = json.getInt("schema_version")
-            if (schema != SCHEMA_VERSION) {
+            if (schema !in 1..SCHEMA_VERSION) {
                 throw PocketIqaException(
-                    "manifest.json has schema_version $schema; this code reads $SCHEMA_VERSION: " +
+                    "manifest.json has schema_version $schema; this code reads 1 to $SCHEMA_VERSION: " +
                         "copy the bundle's own integration/android",
                 )
             }
@@ -87,7 +91,10 @@ class Manifest(
             val known = KERNELS.keys.joinToString()
             if (resample !in KERNELS) throw notImplemented("resample", resample, known)
             views.firstOrNull { it !in VIEWS }?.let { throw notImplemented("views", it, VIEWS.joinToString()) }
-            return InputSpec(json.getInt("height"), json.getInt("width"), views, json.getInt("detail_short_side"), resample)
+            val reduction = json.optString("reduction", "none")
+            if (reduction !in REDUCTIONS) throw notImplemented("reduction", reduction, REDUCTIONS.joinToString())
+            val side = json.getInt("detail_short_side")
+            return InputSpec(json.getInt("height"), json.getInt("width"), views, side, resample, reduction)
         }
 
         private fun notImplemented(field: String, found: String, known: String) = PocketIqaException(
