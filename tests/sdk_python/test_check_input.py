@@ -306,3 +306,17 @@ def test_a_tensor_that_is_no_regular_file_is_refused_and_never_waited_for(bundle
     for path in (tmp_path / "fifo.npy", Path("/dev/zero"), tmp_path, tmp_path / "missing.npy"):
         with pytest.raises(BundleError, match="no regular file"):
             read_tensor(path, bundle.manifest.input)
+
+
+@pytest.mark.parametrize("style", ["JPEG", "PNG"])
+def test_a_tensor_of_a_large_photo_that_was_not_halved_first_is_named(
+    bundle: Bundle, style: str, tmp_path: Path
+) -> None:
+    spec = bundle.manifest.input
+    path = tmp_path / "large"
+    Image.open(WALL).convert("RGB").resize((2570, 2290)).save(path, style, quality=92)
+    tensor = preprocess(path, spec)
+    assert check_input(bundle, tensor, path).mistakes == []
+    mistakes = check_input(bundle, preprocess(path, spec.of_tensor), path).mistakes
+    assert len(mistakes) >= 1
+    assert all("made of the whole photo, where one of a short side of 1145 comes first" in one for one in mistakes)
