@@ -12,10 +12,10 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
-from pocketiqa import photo
 from pocketiqa.errors import PhotoError, one_line
-from pocketiqa.preprocess import PreprocessSpec
+from pocketiqa.preprocess import PreprocessSpec, open_photo, preprocess
 from tqdm import tqdm
 
 from distill.data.mos_sets.photo_set import MosSetError
@@ -23,14 +23,26 @@ from distill.data.mos_sets.photo_set import MosSetError
 _LISTED = 5
 
 
-def read_photo(path: Path, spec: PreprocessSpec | None = None) -> Image.Image:
-    """The photo as an upright 8-bit sRGB image; a large one as far reduced as ``spec``, of a network's input, asks.
+def read_photo(path: Path) -> Image.Image:
+    """The photo as an upright 8-bit sRGB image.
 
     Raises:
         MosSetError: it cannot be read; the message begins with its path.
     """
     try:
-        return photo.read_photo(path, enough=spec and spec.enough).rgb
+        return open_photo(path)
+    except PhotoError as error:
+        raise MosSetError(f"{path}: {error}") from None
+
+
+def network_input(path: Path, spec: PreprocessSpec) -> np.ndarray:
+    """A network's input for a photo, float32 of ``spec.shape``: the file is read as ``pocketiqa`` reads it to score it.
+
+    Raises:
+        MosSetError: it cannot be read; the message begins with its path.
+    """
+    try:
+        return preprocess(path, spec)
     except PhotoError as error:
         raise MosSetError(f"{path}: {error}") from None
 

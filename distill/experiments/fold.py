@@ -10,12 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from pocketiqa.preprocess import preprocess
 from torch import nn
 
 from distill.data.degraded_photos import DegradedPhoto, render
 from distill.data.mos_sets.photo_set import MosSet
-from distill.data.training_photos import read_photo
+from distill.data.training_photos import network_input
 from distill.heads.attributes import AttributesConfig, fit_attributes
 from distill.heads.hidden_units import HiddenUnitsConfig, fit_hidden_units
 from distill.heads.projection import ProjectionConfig, fit_projection
@@ -129,7 +128,7 @@ class Fold:
     def outputs(self, network: nn.Module) -> np.ndarray:
         """The first outputs of ``network``, n×d, of the ranked photos and then of the judged copies."""
         program = FrozenTrunk(network, INPUT_SPEC)
-        photos = (preprocess(read_photo(path, INPUT_SPEC), INPUT_SPEC) for path in self.ranked.paths)
+        photos = (network_input(path, INPUT_SPEC) for path in self.ranked.paths)
         copies = (render(copy, INPUT_SPEC) for copy in self.judged)
         return np.stack([program(views) for part in (photos, copies) for views in part])
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from pocketiqa.parity import srcc
-from pocketiqa.preprocess import PreprocessSpec, preprocess
+from pocketiqa.preprocess import PreprocessSpec
 
 from distill.data.mos_sets.photo_set import VALIDATION_SHARE, MosSet, split_by_hash
-from distill.data.training_photos import read_photo
+from distill.data.training_photos import network_input
 from distill.teacher.teacher import Teacher
 from distill.training.losses import fidelity_loss, plcc_loss
 from distill.training.trainer import Objective
@@ -92,4 +92,4 @@ class OpinionStage(Objective):
         return figures
 
     def _image(self, row: int) -> torch.Tensor:
-        return torch.from_numpy(preprocess(read_photo(self._paths[row]), self._spec))[0]
+        return torch.from_numpy(network_input(self._paths[row], self._spec))[0]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import torch
 from PIL import Image
-from pocketiqa.preprocess import PreprocessSpec, preprocess
+from pocketiqa.preprocess import PreprocessSpec
 
 from distill.data.degraded_photos import DegradedPhoto, attribute_targets, degraded_pixels, reduced, render
 from distill.data.mos_sets.photo_set import VALIDATION_SHARE, MosSet, split_by_hash
-from distill.data.training_photos import read_photo
+from distill.data.training_photos import network_input, read_photo
 from distill.data.windows import random_windows
 from distill.degradations.degrade import KINDS, LEVELS
 from distill.networks.student import ATTRIBUTES
@@ -40,12 +40,12 @@ def prepare_lesson(
 
     def views(row: int) -> np.ndarray:
         if row < len(scored):
-            return preprocess(read_photo(scored[row], spec), spec)
+            return network_input(scored[row], spec)
         return render(copies[row - len(scored)], spec)
 
     def windows(row: int, side: int, random: np.random.Generator) -> np.ndarray:
         if row < len(scored):
-            return random_windows(read_photo(scored[row], spec), spec, side, random)
+            return random_windows(read_photo(scored[row]), spec, side, random)
         copy = copies[row - len(scored)]
         pixels = degraded_pixels(reduced(copy.photo), copy.kind, copy.level, copy.seed)
         return random_windows(Image.fromarray(pixels), spec, side, random)

@@ -12,10 +12,10 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from pocketiqa.files import atomic_file
-from pocketiqa.preprocess import PreprocessSpec, preprocess
+from pocketiqa.preprocess import PreprocessSpec
 from tqdm import tqdm
 
-from distill.data.training_photos import read_photo
+from distill.data.training_photos import network_input
 from distill.training.run_folder import RunError, TrainingStopped
 
 _AHEAD = 32  # inputs prepared while the network runs
@@ -74,11 +74,7 @@ def frozen_features(
 
 def features_of_photos(paths: list[Path], network: PooledFeatures, cache: Path, title: str) -> torch.Tensor:
     """Float32 n×d features of whole photos; ``cache`` and ``title`` as above."""
-
-    def views(path: Path, spec: PreprocessSpec) -> np.ndarray:
-        return preprocess(read_photo(path, spec), spec)
-
-    return features_of({str(path): path for path in paths}, views, network, cache, title)
+    return features_of({str(path): path for path in paths}, network_input, network, cache, title)
 
 
 def features_of(

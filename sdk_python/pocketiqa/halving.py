@@ -1,7 +1,8 @@
 """By how much a large photo is reduced before its views are cut from it.
 
 Nobody needs 12 megapixels for two views of 320 pixels. A photo is halved as often as its short side stays at ``enough``
-pixels or above: its sides are divided by the largest such power of two, and rounded up.
+pixels or above (``PreprocessSpec.enough``; 1,433 for the shipped student): its sides are divided by the largest such
+power of two, and rounded up.
 
 * A JPEG is halved while it is decoded, up to three times: libjpeg's scaled inverse transforms give a half, a quarter or
   an eighth of each side, for a part of the time. Another decoder of scales 1/2, 1/4 and 1/8 by libjpeg (Android's

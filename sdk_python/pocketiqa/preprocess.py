@@ -13,7 +13,9 @@ antialiased (the kernel widens with the reduction; bicubic has a = −0.5) and r
   colour;
 - ``detail``: the centre ``width × height`` pixels, so that blur and noise survive. A photo whose short side
   is longer than ``detail_short_side`` is first reduced to it (nobody looks at a 12-megapixel photo pixel by
-  pixel), and one with a side shorter than the view is enlarged just enough to fill it.
+  pixel), and one with a side shorter than the view is enlarged just enough to fill it. Of a photo that was halved it is
+  the mean, rounded down, of the bicubic and the Lanczos resize: halving takes a little of the finest detail, bicubic
+  alone would leave 4 % less of it than without halving, Lanczos 5 % more, and the score follows.
 """
 
 from __future__ import annotations
@@ -25,8 +27,7 @@ import numpy as np
 from PIL import Image
 
 from pocketiqa.errors import BundleError
-from pocketiqa.halving import halved
-from pocketiqa.photo import Photo, PhotoLimits, open_photo, read_photo, to_rgb
+from pocketiqa.photo import Photo, PhotoLimits, Picture, open_photo, read_photo, to_rgb
 
 __all__ = ["PhotoLimits", "PreprocessSpec", "open_photo", "preprocess", "to_rgb"]
 
@@ -91,6 +92,8 @@ class PreprocessSpec:
             raise BundleError(f"input resample is {self.resample!r}; implemented are {', '.join(RESAMPLING)}")
         if self.reduction not in REDUCTIONS:
             raise BundleError(f"input reduction is {self.reduction!r}; implemented are {', '.join(REDUCTIONS)}")
+        if self.reduction == "halves" and self.resample != "bicubic":
+            raise BundleError(f"input reduction is 'halves' and resample {self.resample!r}; halves needs bicubic")
         for name, implemented in _FIXED.items():
             if getattr(self, name) != implemented:
                 raise BundleError(
@@ -105,8 +108,11 @@ class PreprocessSpec:
 
     @property
     def enough(self) -> int | None:
-        """Pixels of a photo's short side that its views need; None where a photo is not reduced before."""
-        return max(self.detail_short_side, self.height, self.width) if self.reduction == "halves" else None
+        """Pixels of a photo's short side at which it may be halved to; None where no photo is halved.
+
+        7/5 of what the views need: with less room the score of a halved photo is off by 0.005 and more.
+        """
+        return max(self.detail_short_side, self.height, self.width) * 7 // 5 if self.reduction == "halves" else None
 
     @property
     def of_tensor(self) -> PreprocessSpec:
@@ -163,14 +169,15 @@ def preprocess(
     Raises:
         PhotoError: the photo is unreadable, of a wrong type or outside ``limits``.
     """
-    return input_of(read_photo(photo, limits, spec.enough).rgb, spec)
+    return input_of(read_photo(photo, limits, spec.enough), spec)
 
 
-def input_of(rgb: Image.Image, spec: PreprocessSpec) -> np.ndarray:
-    """The student's input for a picture that is upright 8-bit sRGB already; as ``preprocess`` returns it."""
-    rgb = halved(rgb, spec.enough)
-    views = [_whole(rgb, spec) if view == "whole" else _detail(rgb, spec) for view in spec.views]
-    return tensor_of(views)
+def input_of(picture: Picture, spec: PreprocessSpec) -> np.ndarray:
+    """The student's input for a picture that was read with ``spec.enough``; as ``preprocess`` returns it."""
+    rgb = picture.rgb
+    sharpened = spec.enough is not None and rgb.size != (picture.width, picture.height)
+    detail = _detail_of_halved if sharpened else _detail
+    return tensor_of([_whole(rgb, spec) if view == "whole" else detail(rgb, spec) for view in spec.views])
 
 
 def tensor_of(views: list[Image.Image]) -> np.ndarray:
@@ -189,6 +196,10 @@ def detail_scale(size: tuple[int, int], spec: PreprocessSpec) -> float:
     """
     reduce = min(1.0, spec.detail_short_side / min(size))
     return max(reduce, spec.width / size[0], spec.height / size[1])
+
+
+def _detail_of_halved(rgb: Image.Image, spec: PreprocessSpec) -> Image.Image:
+    return Image.blend(_detail(rgb, spec), _detail(rgb, replace(spec.of_tensor, resample="lanczos")), 0.5)
 
 
 def _detail(rgb: Image.Image, spec: PreprocessSpec) -> Image.Image:

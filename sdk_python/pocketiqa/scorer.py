@@ -153,7 +153,7 @@ class Scorer:
         picture = read_photo(photo, self.limits, spec.enough)
         if picture.warning and self.strict:
             raise PhotoError(picture.warning)
-        x = input_of(picture.rgb, spec)
+        x = input_of(picture, spec)
         return _Prepared(x, picture.width, picture.height, picture.warning)
 
     def _run(self, photo: Photo, prepared: _Prepared) -> Result:

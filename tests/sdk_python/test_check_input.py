@@ -314,9 +314,9 @@ def test_a_tensor_of_a_large_photo_that_was_not_halved_first_is_named(
 ) -> None:
     spec = bundle.manifest.input
     path = tmp_path / "large"
-    Image.open(WALL).convert("RGB").resize((2570, 2290)).save(path, style, quality=92)
+    Image.open(WALL).convert("RGB").resize((3220, 2870)).save(path, style, quality=92)
     tensor = preprocess(path, spec)
     assert check_input(bundle, tensor, path).mistakes == []
     mistakes = check_input(bundle, preprocess(path, spec.of_tensor), path).mistakes
     assert len(mistakes) >= 1
-    assert all("made of the whole photo, where one of a short side of 1145 comes first" in one for one in mistakes)
+    assert all("made of the whole photo, where one of a short side of 1435 comes first" in one for one in mistakes)

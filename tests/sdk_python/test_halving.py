@@ -15,10 +15,11 @@ from pocketiqa.bundle import Bundle
 from pocketiqa.halving import factor_of, halved, jpeg_factor_of
 from pocketiqa.manifest import Manifest
 from pocketiqa.photo import read_photo
-from pocketiqa.preprocess import PreprocessSpec, input_of, preprocess
+from pocketiqa.preprocess import PreprocessSpec, preprocess
 
 ENOUGH = 64
-SPEC = PreprocessSpec(48, 64, ("whole", "detail"), detail_short_side=ENOUGH, reduction="halves")
+WALL = Path(__file__).parents[2] / "mobile_export" / "golden" / "inputs" / "wall.jpg"
+SPEC = PreprocessSpec(40, 46, ("whole", "detail"), detail_short_side=46, reduction="halves")
 KINDS = {
     "baseline": ("RGB", {}),
     "fine": ("RGB", {"quality": 95, "subsampling": 0}),
@@ -103,9 +104,32 @@ def test_other_formats_images_and_arrays_become_means_of_squares(coffee: Image.I
     for photo in (encoded(coffee, "PNG"), encoded(coffee, "WEBP", lossless=True), coffee, np.asarray(coffee)):
         picture = read_photo(photo, enough=ENOUGH)
         assert (picture.width, picture.height) == coffee.size and np.array_equal(picture.rgb, expected)
-        assert np.array_equal(
-            preprocess(photo, SPEC), input_of(Image.fromarray(expected), replace(SPEC, reduction="none"))
-        )
+        assert np.array_equal(preprocess(photo, SPEC), of_halved(Image.fromarray(expected)))
+
+
+def of_halved(small: Image.Image) -> np.ndarray:
+    """Both views of a halved photo, by the module's words."""
+    plain = SPEC.of_tensor
+    bicubic = preprocess(small, plain)
+    lanczos = preprocess(small, replace(plain, resample="lanczos"))[1]
+    mean = np.floor((np.rint(bicubic[1] * 255) + np.rint(lanczos * 255)) / 2)
+    return np.stack([bicubic[0], (mean / 255).astype(np.float32)])
+
+
+def test_a_halved_jpegs_detail_is_the_mean_of_two_resizes(coffee: Image.Image) -> None:
+    jpeg = encoded(coffee)
+    assert SPEC.enough == ENOUGH
+    assert np.array_equal(preprocess(jpeg, SPEC), of_halved(by_pillow(jpeg, 4)))
+
+
+def test_the_score_of_a_halved_photo_is_that_of_the_whole_one_within_a_hundredth() -> None:
+    whole = Image.open(WALL).convert("RGB").resize((3824, 2868), Image.Resampling.BICUBIC)
+    halving = Scorer()
+    manifest = halving.bundle.manifest
+    plain = Scorer(replace(halving.bundle, manifest=replace(manifest, input=manifest.input.of_tensor)))
+    jpeg = encoded(whole, quality=92)
+    assert halving(jpeg).score == pytest.approx(plain(jpeg).score, abs=0.01)
+    assert halving(whole).score == pytest.approx(plain(whole).score, abs=0.01)
 
 
 @pytest.mark.parametrize("factor", [2, 4, 8, 16])
@@ -174,7 +198,7 @@ def test_a_colour_profile_is_applied_to_the_halved_picture(coffee: Image.Image) 
 def test_a_manifest_of_version_1_is_read_and_scores_as_before(coffee: Image.Image, tiny_bundle: Path) -> None:
     values = json.loads((tiny_bundle / "manifest.json").read_text())
     assert values["schema_version"] == 1 and "reduction" not in values["input"]
-    jpeg = encoded(coffee.resize((3000, 2200)))
+    jpeg = encoded(coffee.resize((3900, 2900)))
     first = Scorer(tiny_bundle)
     whole = Image.open(io.BytesIO(jpeg)).convert("RGB")
     expected = np.stack([np.asarray(whole.resize((64, 64), Image.Resampling.BICUBIC), np.float32) / 255]).transpose(
@@ -184,7 +208,7 @@ def test_a_manifest_of_version_1_is_read_and_scores_as_before(coffee: Image.Imag
     spec = replace(first.bundle.manifest.input, reduction="halves")
     second = Scorer(replace(first.bundle, manifest=replace(first.bundle.manifest, input=spec)))
     assert second(jpeg).score != first(jpeg).score == pytest.approx(second(jpeg).score, abs=0.05)
-    assert (second(jpeg).width, second(jpeg).height) == (3000, 2200)
+    assert (second(jpeg).width, second(jpeg).height) == (3900, 2900)
 
 
 def test_a_manifest_says_version_2_where_it_reduces_and_is_read_back() -> None:
@@ -199,8 +223,8 @@ def test_a_manifest_says_version_2_where_it_reduces_and_is_read_back() -> None:
 @pytest.mark.parametrize(
     ("spec", "enough"),
     [
-        (PreprocessSpec(320, 320, reduction="halves"), 1024),
-        (PreprocessSpec(320, 400, detail_short_side=96, reduction="halves"), 400),
+        (PreprocessSpec(320, 320, reduction="halves"), 1433),
+        (PreprocessSpec(320, 400, detail_short_side=96, reduction="halves"), 560),
         (PreprocessSpec(320, 320), None),
     ],
 )

@@ -95,6 +95,7 @@ def test_the_spec_survives_json() -> None:
         ({"resample": []}, "wrong type"),
         ({"reduction": "thirds"}, "reduction is 'thirds'; implemented are none, halves"),
         ({"reduction": []}, "reduction"),
+        ({"reduction": "halves", "resample": "lanczos"}, "halves needs bicubic"),
         ({"colour_order": "BGR"}, "colour_order"),
         ({"value_range": [0, 255]}, "value_range"),
         ({"layout": "NHWC"}, "layout"),

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from pocketiqa.halving import halved
-from pocketiqa.preprocess import RESAMPLING, PreprocessSpec, input_of
+from pocketiqa.preprocess import RESAMPLING, PreprocessSpec, preprocess
 from pocketiqa.promises import APP_INPUT_MAX, APP_INPUT_MEAN
 
 _FEWEST_SHIFT = 0.15  # pixels; below it an estimated shift is an estimate's error
@@ -26,7 +26,7 @@ def resizing_mistakes(rgb: Image.Image, pixels: np.ndarray, expected: np.ndarray
         rgb: the photo, not reduced.
     """
     mistakes = []
-    unreduced = input_of(rgb, spec.of_tensor)
+    unreduced = preprocess(rgb, spec.of_tensor)
     reduced = halved(rgb, spec.enough)
     for view, given, right, from_all in zip(spec.views, pixels, expected, unreduced):
         gap = np.abs(given - right)
