@@ -4,7 +4,7 @@
 
 All rows of a photo are measured in turns, so that a slow spell of the machine hits each of them.
 
-- *Decode alone*: ``open_photo`` on one core.
+- *Decode alone*: ``read_photo`` on one core, a large JPEG at the scale that the input asks for.
 - *One core*: ``Scorer.batch`` with one worker, and a program of one thread.
 - *The bound*: the rate of the slowest stage where it has all cores to itself. The stages are decode with preprocess,
   one photo a core, and inference, one photo on all cores.
@@ -25,7 +25,8 @@ from pocketiqa import Scorer
 from pocketiqa.ahead import usable_cores
 from pocketiqa.bundle import Bundle
 from pocketiqa.errors import PhotoError
-from pocketiqa.preprocess import open_photo, preprocess
+from pocketiqa.photo import open_photo, read_photo
+from pocketiqa.preprocess import preprocess
 from tabulate import tabulate
 
 from benchmarks.statistics import Interval, interleaved_ratio, quantile_intervals
@@ -84,7 +85,7 @@ def measure(
 
     def decode() -> None:
         for _ in range(photos):
-            open_photo(photo)
+            read_photo(photo, enough=spec.enough)
 
     def prepare() -> None:
         with ThreadPoolExecutor(cores) as pool:

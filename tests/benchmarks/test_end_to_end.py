@@ -20,3 +20,13 @@ def test_the_steps_add_up_to_the_total(tiny_bundle: Path, tmp_path: Path) -> Non
     assert sum(step.value for step in result.steps.values()) == pytest.approx(result.total.value, rel=0.3)
     assert result.batch_photos_per_second > 0
     assert "decode" in str(result)
+    prepared = result.steps["decode"].value + result.steps["preprocess"].value
+    for decoder in ("Pillow", "simplejpeg"):
+        assert result.prepared[decoder].value == pytest.approx(prepared / result.whole[decoder].value, rel=0.5)
+        assert result.prepared[decoder].value < result.all[decoder].value
+        assert f"{decoder} decodes the whole picture in " in str(result)
+
+
+def test_a_photo_that_is_no_jpeg_is_decoded_by_pillow_alone(tiny_bundle: Path) -> None:
+    result = measure(Bundle.open(tiny_bundle), "int8", 1, tiny_bundle / "golden" / "coffee.png", runs=2, warmups=0)
+    assert list(result.whole) == ["Pillow"] and result.n == 2

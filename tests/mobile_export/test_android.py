@@ -23,7 +23,7 @@ from pocketiqa.preprocess import preprocess
 from pocketiqa.promises import APP_INPUT_MAX, APP_INPUT_MEAN
 from program_server import program_server
 
-from mobile_export.bundle.golden import golden_photos
+from mobile_export.bundle.golden import WALL, golden_photos
 from mobile_export.integration.kotlin import MODULE
 
 
@@ -35,11 +35,12 @@ def exchange(
     if missing := [tool for tool in ("mvn", "javac") if not shutil.which(tool)]:
         pytest.skip(f"not installed: {', '.join(missing)}")
     folder = tmp_path_factory.mktemp("android")
-    for name in ("bundles", "encoded", "decoded", "skia", "scaled", "frames"):
+    for name in ("bundles", "encoded", "decoded", "skia", "scaled", "frames", "large"):
         (folder / name).mkdir()
     write_pixels(folder / "inputs")
     write_encoded(folder / "encoded", photos["coffee"])
     shutil.copy(MODULE.parent / "gate_cases.json", folder)
+    write_large(folder / "large")
     write_frame(folder / "frames", photos["astronaut"][100:196, 100:228])
     Image.new("RGB", (40, 15)).save(folder / "small.png")
     bundles = {"shipped": DEFAULT_BUNDLE, "tiny": tiny_bundle, "score_only": score_only_bundle}
@@ -88,6 +89,16 @@ def write_encoded(folder: Path, pixels: np.ndarray) -> None:
     Image.merge("RGBA", [*photo.split(), fading]).save(folder / "transparent.png")
 
 
+def write_large(folder: Path) -> None:
+    """Photos that are halved: lying, turned by EXIF, of odd sides, and no JPEG."""
+    wall = open_photo(WALL)
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    wall.resize((3221, 2867)).save(folder / "lying.jpg", quality=92)
+    wall.resize((2871, 3301)).save(folder / "turned.jpg", quality=92, progressive=True, exif=turned)
+    wall.resize((3221, 2867)).save(folder / "lying.bmp")
+
+
 def write_frame(folder: Path, pixels: np.ndarray) -> None:
     """A camera's frame in YUV 4:2:0, and the pixels that Pillow makes of it."""
     height, width = pixels.shape[:2]
@@ -108,7 +119,7 @@ def test_every_test_of_the_module_passes(exchange: Path) -> None:
         if outcome.tag in ("failure", "error", "skipped")
     ]
     assert failed == []
-    assert len(cases) == 23
+    assert len(cases) == 24
 
 
 @pytest.mark.parametrize("name", SPECS)
@@ -125,6 +136,16 @@ def test_the_golden_photos_that_android_decodes_give_pillows_tensors(exchange: P
     print(f"levels: mean {np.mean(gaps):.4f}, max {np.max(gaps):.0f}, n {len(gaps)}")
     # Both decoders are libjpeg-turbo here and give the same bits; another build of it may be off by a level.
     assert np.max(gaps) <= 1.01 and np.mean(gaps) <= 0.01
+
+
+def test_large_photos_that_android_halves_give_pillows_tensors(exchange: Path) -> None:
+    spec = SPECS["shipped"]
+    photos = list((exchange / "large").iterdir())
+    assert len(photos) == 3
+    for photo in photos:
+        made = np.fromfile(exchange / "skia" / photo.name, "<f4").reshape(spec.shape)
+        gap = 255 * np.abs(made - preprocess(photo, spec))
+        assert gap.max() <= 1.01 and gap.mean() <= 0.01, (photo.name, gap.max(), gap.mean())
 
 
 def test_androids_own_scaler_would_be_outside_the_bound_of_an_apps_input(exchange: Path) -> None:

@@ -75,7 +75,7 @@ function inputOf(values) {
         views: views,
         detailShortSide,
         resample: resample,
-        enough: reduction === "halves" ? Math.max(detailShortSide, height, width) : null,
+        enough: reduction === "halves" ? Math.floor((Math.max(detailShortSide, height, width) * 7) / 5) : null,
     };
 }
 function namesOf(values) {

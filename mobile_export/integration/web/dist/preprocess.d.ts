@@ -7,7 +7,7 @@ export interface InputSpec {
     views: View[];
     detailShortSide: number;
     resample: Filter;
-    /** Pixels of a photo's short side that the views need: a larger one is halved before. Null where none is. */
+    /** Pixels that must be left of a photo's short side when it is halved; null where no photo is halved. */
     enough: number | null;
 }
 /** What a photo may cost before it is refused; the Python package has the same limits. */

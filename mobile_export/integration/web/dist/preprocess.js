@@ -27,6 +27,8 @@ export function preprocess(photo, spec) {
     spec.views.forEach((view, number) => {
         const box = view === "whole" ? whole(source) : detail(source, spec);
         const bytes = resize(source, box, spec.width, spec.height, spec.resample);
+        if (view === "detail" && source !== photo)
+            sharpen(bytes, resize(source, box, spec.width, spec.height, "lanczos"));
         for (let channel = 0; channel < 3; channel++) {
             const start = (3 * number + channel) * plane;
             for (let i = 0; i < plane; i++)
@@ -43,6 +45,14 @@ export function checkSize(width, height) {
     if (width * height > LIMITS.maxPixels) {
         throw new PocketIqaError(`${width}×${height} pixels is over the limit of ${LIMITS.maxPixels} pixels; downscale it`);
     }
+}
+/**
+ * Halving takes a little of the finest detail, bicubic a little more, and Lanczos gives as much back: a halved photo's
+ * detail is their mean, rounded down.
+ */
+function sharpen(bicubic, lanczos) {
+    for (let i = 0; i < bicubic.length; i++)
+        bicubic[i] = (bicubic[i] + lanczos[i]) >> 1;
 }
 function whole(photo) {
     return { left: 0, top: 0, right: photo.width, bottom: photo.height };

@@ -103,7 +103,7 @@ function inputOf(values: Values): InputSpec {
     views: views as View[],
     detailShortSide,
     resample: resample as Filter,
-    enough: reduction === "halves" ? Math.max(detailShortSide, height, width) : null,
+    enough: reduction === "halves" ? Math.floor((Math.max(detailShortSide, height, width) * 7) / 5) : null,
   };
 }
 

@@ -37,7 +37,7 @@ class AndroidTest {
     fun `the golden photos as Skia decodes them`() {
         val spec = Bundle(bundle("shipped")).manifest.input
         for (file in bundle("shipped").resolve("golden").listFiles()!!) {
-            val bitmap = decode(file.readBytes())
+            val bitmap = decode(file.readBytes()).bitmap
             exchange().resolve("skia/${file.name}").writeBytes(inputTensor(BitmapPhoto(bitmap), spec).bytes())
             val scaled = Bitmap.createScaledBitmap(bitmap, spec.width, spec.height, true)
             exchange().resolve("scaled/${file.name}").writeBytes(BitmapPhoto(scaled).bytes())
@@ -48,8 +48,20 @@ class AndroidTest {
     @Test
     fun `encoded photos of many kinds`() {
         for (file in exchange().resolve("encoded").listFiles()!!) {
-            val photo = BitmapPhoto(decode(file.readBytes()))
+            val photo = BitmapPhoto(decode(file.readBytes()).bitmap)
             exchange().resolve("decoded/${file.name}.${photo.width}x${photo.height}").writeBytes(photo.bytes())
+        }
+    }
+
+    /** For Python to compare: large photos as an app makes its input of them. */
+    @Test
+    fun `large photos are halved, a JPEG while it is decoded`() {
+        val spec = Bundle(bundle("shipped")).manifest.input
+        for (file in exchange().resolve("large").listFiles()!!) {
+            val decoded = decode(file.readBytes(), spec.enough)
+            assertEquals(file.name, file.extension == "jpg", decoded.isHalved)
+            val tensor = inputTensor(BitmapPhoto(decoded.bitmap), spec, decoded.isHalved)
+            exchange().resolve("skia/${file.name}").writeBytes(tensor.bytes())
         }
     }
 
@@ -74,7 +86,7 @@ class AndroidTest {
 
     @Test
     fun `a score comes with the attributes and the map that the network gives`() {
-        val photo = decode(bundle("tiny").resolve("golden/coffee.png").readBytes())
+        val photo = decode(bundle("tiny").resolve("golden/coffee.png").readBytes()).bitmap
         load("tiny").use { pocketIqa ->
             val quality = pocketIqa.score(photo)
             assertEquals(6, quality.attributes.size)

@@ -51,6 +51,7 @@ class BundleTest {
         assertTrue("resample is nearest" in refusal("\"bicubic\"", "\"nearest\""))
         assertTrue("colour_order is BGR" in refusal("\"RGB\"", "\"BGR\""))
         assertTrue("antialias is false" in refusal("\"antialias\": true", "\"antialias\": false"))
+        assertTrue("reduction is thirds" in refusal("\"NCHW\"", "\"NCHW\", \"reduction\": \"thirds\""))
         assertTrue("views is corner" in refusal("\"detail\"", "\"corner\""))
         assertTrue("cannot be read" in messageOf { manifest { "{" } })
     }

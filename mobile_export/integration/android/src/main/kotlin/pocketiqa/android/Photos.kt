@@ -18,22 +18,26 @@ import java.nio.ByteBuffer
 /**
  * An encoded photo (JPEG, PNG, WebP, HEIF: what this Android decodes), upright and in sRGB: the decoder applies the
  * EXIF orientation and the colour profile. A JPEG is halved while it is decoded as often as its short side stays at
- * `enough` or above, by libjpeg's own scales; Android would leave pixels out of other formats, so these come whole.
+ * `enough` or above, by libjpeg's own scales; of other formats Android would leave pixels out, so these come whole.
  *
  * @throws PocketIqaException no picture, a damaged one, or a size that is not judged.
  */
-internal fun decode(encoded: ByteArray, enough: Int? = null): Bitmap = try {
-    ImageDecoder.decodeBitmap(ImageDecoder.createSource(ByteBuffer.wrap(encoded))) { decoder, info, _ ->
+internal fun decode(encoded: ByteArray, enough: Int? = null): Decoded = try {
+    var factor = 1
+    val bitmap = ImageDecoder.decodeBitmap(ImageDecoder.createSource(ByteBuffer.wrap(encoded))) { decoder, info, _ ->
         checkSize(info.size.width, info.size.height)
-        val jpeg = info.mimeType == "image/jpeg"
-        if (jpeg) decoder.setTargetSampleSize(jpegHalvingFactor(info.size.width, info.size.height, enough))
+        if (info.mimeType == "image/jpeg") factor = jpegHalvingFactor(info.size.width, info.size.height, enough)
+        decoder.setTargetSampleSize(factor)
         decoder.allocator = ImageDecoder.ALLOCATOR_SOFTWARE
         decoder.isUnpremultipliedRequired = true
         decoder.setTargetColorSpace(ColorSpace.get(ColorSpace.Named.SRGB))
     }
+    Decoded(bitmap, factor > 1)
 } catch (error: IOException) {
     throw PocketIqaException("Android cannot decode this photo: ${error.message}", error)
 }
+
+internal class Decoded(val bitmap: Bitmap, val isHalved: Boolean)
 
 /** A bitmap's pixels, as Android converts them to sRGB; what is transparent lies on white. */
 internal class BitmapPhoto(bitmap: Bitmap) : Photo {

@@ -48,7 +48,10 @@ class PocketIqa private constructor(
      *
      * @throws PocketIqaException no picture, a damaged one, or a size that is not judged.
      */
-    fun score(encoded: ByteArray): Quality = scorePhoto(BitmapPhoto(decode(encoded, manifest.input.enough)))
+    fun score(encoded: ByteArray): Quality {
+        val decoded = decode(encoded, manifest.input.enough)
+        return scorePhoto(BitmapPhoto(decoded.bitmap), decoded.isHalved)
+    }
 
     /** Scores a camera's frame before it is closed. @throws PocketIqaException no `YUV_420_888`, or another angle. */
     fun score(frame: Image, rotation: Int): Quality = scorePhoto(cameraFrame(frame, rotation))
@@ -78,8 +81,8 @@ class PocketIqa private constructor(
         program.close()
     }
 
-    private fun scorePhoto(photo: Photo): Quality {
-        val input = inputTensor(photo, manifest.input)
+    private fun scorePhoto(photo: Photo, isHalved: Boolean = false): Quality {
+        val input = inputTensor(photo, manifest.input, isHalved)
         return qualityOf(run(input), manifest)
     }
 

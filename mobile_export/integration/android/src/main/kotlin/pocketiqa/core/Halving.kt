@@ -13,7 +13,7 @@ fun halvingFactor(width: Int, height: Int, enough: Int?): Int {
     return factor
 }
 
-/** What of it libjpeg can do while it decodes a JPEG: 1, 2, 4 or 8. */
+/** What of that libjpeg can do while it decodes a JPEG: 1, 2, 4 or 8. */
 fun jpegHalvingFactor(width: Int, height: Int, enough: Int?): Int = min(halvingFactor(width, height, enough), 8)
 
 /** The photo, halved as often as its short side stays at `enough` or above; itself where it is small. */

@@ -16,20 +16,31 @@ interface Photo {
 /**
  * The network's input: views × 3 × height × width floats in [0, 1], channels R, G, B.
  *
+ * @param isHalved whether the photo was halved while it was decoded, as `spec` allows.
  * @throws PocketIqaException the photo is smaller or larger than any that is judged.
  */
-fun inputTensor(photo: Photo, spec: InputSpec): FloatArray {
+fun inputTensor(photo: Photo, spec: InputSpec, isHalved: Boolean = false): FloatArray {
     checkSize(photo.width, photo.height)
     val source = halved(photo, spec.enough)
     val tensor = FloatArray(spec.views.size * 3 * spec.height * spec.width)
     spec.views.forEachIndexed { index, view ->
-        val pixels = resize(source, boxOf(view, source, spec), spec).pixels
+        val box = boxOf(view, source, spec)
+        val sharpened = view == "detail" && (isHalved || source !== photo)
+        val pixels = if (sharpened) detailOfHalved(source, box, spec) else resize(source, box, spec).pixels
         for (channel in 0 until 3) {
             val start = (index * 3 + channel) * pixels.size
             for (i in pixels.indices) tensor[start + i] = (pixels[i] shr (16 - 8 * channel) and 255) / 255f
         }
     }
     return tensor
+}
+
+/** Halving takes a little of the finest detail, bicubic a little more, and Lanczos gives as much back: their mean. */
+private fun detailOfHalved(photo: Photo, box: Box, spec: InputSpec): IntArray {
+    val bicubic = resize(photo, box, spec).pixels
+    val lanczos = resize(photo, box, spec.copy(resample = "lanczos")).pixels
+    // Each byte's mean, rounded down: what both have, and half of what one has.
+    return IntArray(bicubic.size) { (bicubic[it] and lanczos[it]) + ((bicubic[it] xor lanczos[it]) and 0xfefefe shr 1) }
 }
 
 /** @throws PocketIqaException a `width` × `height` photo is outside what is judged. */

@@ -17,8 +17,8 @@ data class InputSpec(
     val resample: String,
     val reduction: String = "none",
 ) {
-    /** Pixels of a photo's short side that the views need; null where a photo is not reduced before. */
-    val enough: Int? get() = if (reduction == "halves") maxOf(detailShortSide, height, width) else null
+    /** Pixels that must be left of a photo's short side when it is halved; null where no photo is halved. */
+    val enough: Int? get() = if (reduction == "halves") maxOf(detailShortSide, height, width) * 7 / 5 else null
 
     /** Of the tensor: views, 3, height, width. */
     val shape: LongArray get() = longArrayOf(views.size.toLong(), 3, height.toLong(), width.toLong())
