@@ -68,7 +68,7 @@ class EndToEnd:
 
 
 def measure(bundle: Bundle, variant: str, threads: int, photo: Path, runs: int, warmups: int = 2) -> EndToEnd:
-    """Time the steps on one photo ``runs`` times, beside decoding it whole, then ``Scorer.batch`` on ``runs`` copies."""
+    """Time the steps on one photo ``runs`` times, beside decoding it whole, then ``batch`` on as many copies."""
     encoded, spec = photo.read_bytes(), bundle.manifest.input
     program = load_program(bundle.read_variant(variant), threads=threads)
     names = ("score", *bundle.manifest.attribute_names)
