@@ -39,7 +39,7 @@ from distill.degradations.degrade import KINDS, LEVELS
 
 RESULTS = Path(__file__).parent / "results" / "halving.csv"
 _PHONE = (4032, 3024)
-# 2,868 is the least short side that is halved; 50 megapixels are halved twice.
+# 2,865 is the least short side that is halved; 50 megapixels are halved twice.
 SIZES = (_PHONE, (3824, 2868), _PHONE, (6000, 4000), _PHONE, (4608, 3456), _PHONE, (8160, 6120))
 _LEAST = 1800  # of a photo's short side, that most of 4032×3024 is the photo
 HEAD = ("set", "photo", "width", "height", "whole", "halved", "means", "accepted", "accepted halved")

@@ -14,8 +14,8 @@ antialiased (the kernel widens with the reduction; bicubic has a = −0.5) and r
 - ``detail``: the centre ``width × height`` pixels, so that blur and noise survive. A photo whose short side
   is longer than ``detail_short_side`` is first reduced to it (nobody looks at a 12-megapixel photo pixel by
   pixel), and one with a side shorter than the view is enlarged just enough to fill it. Of a photo that was halved it is
-  the mean, rounded down, of the bicubic and the Lanczos resize: halving takes a little of the finest detail, bicubic
-  alone would leave 4 % less of it than without halving, Lanczos 5 % more, and the score follows.
+  the mean, rounded down, of the bicubic and the Lanczos resize: halving takes a little of the finest detail, so that
+  bicubic alone leaves less of it than in a photo that is not halved, and Lanczos as much more; the score follows.
 """
 
 from __future__ import annotations
@@ -108,9 +108,9 @@ class PreprocessSpec:
 
     @property
     def enough(self) -> int | None:
-        """Pixels of a photo's short side at which it may be halved to; None where no photo is halved.
+        """Pixels that must be left of a photo's short side when it is halved; None where no photo is halved.
 
-        7/5 of what the views need: with less room the score of a halved photo is off by 0.005 and more.
+        7/5 of what the views need: with less room the detail view's resize no longer hides the halving.
         """
         return max(self.detail_short_side, self.height, self.width) * 7 // 5 if self.reduction == "halves" else None
 
