@@ -130,14 +130,16 @@ def test_any_bytes_are_a_photo_or_one_line(content: bytes) -> None:
 
 @given(
     st.integers(1, 400), st.integers(1, 400), st.sampled_from([("whole",), ("detail",), ("whole", "detail")]),
-    st.integers(1, 90), st.integers(1, 90), st.integers(1, 500), st.sampled_from(["bilinear", "bicubic", "lanczos"]),
+    st.integers(1, 90), st.integers(1, 90), st.integers(1, 500),
+    st.sampled_from([("bilinear", "none"), ("bicubic", "none"), ("lanczos", "none"), ("bicubic", "halves")]),
 )  # fmt: skip
 @settings(max_examples=60, deadline=None)
 def test_any_size_becomes_the_input_of_any_spec(
-    height: int, width: int, views: tuple[str, ...], rows: int, columns: int, short: int, resample: str
+    height: int, width: int, views: tuple[str, ...], rows: int, columns: int, short: int, filters: tuple[str, str]
 ) -> None:
     photo = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
-    spec = PreprocessSpec(rows, columns, views=views, detail_short_side=short, resample=resample)
+    resample, reduction = filters
+    spec = PreprocessSpec(rows, columns, views, detail_short_side=short, resample=resample, reduction=reduction)
     x = preprocess(photo, spec, PhotoLimits(min_side=1))
     assert x.shape == spec.shape and x.dtype == np.float32 and x.flags.c_contiguous
     assert x.min() >= 0 and x.max() <= 1
