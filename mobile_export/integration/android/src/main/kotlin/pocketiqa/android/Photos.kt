@@ -6,6 +6,7 @@ import android.graphics.ColorSpace
 import android.graphics.ImageDecoder
 import android.graphics.ImageFormat
 import android.media.Image
+import android.util.Size
 import pocketiqa.core.CameraFrame
 import pocketiqa.core.Photo
 import pocketiqa.core.FramePlane
@@ -17,8 +18,9 @@ import java.nio.ByteBuffer
 
 /**
  * An encoded photo (JPEG, PNG, WebP, HEIF: what this Android decodes), upright and in sRGB: the decoder applies the
- * EXIF orientation and the colour profile. A JPEG is halved while it is decoded as often as its short side stays at
- * `enough` or above, by libjpeg's own scales; of other formats Android would leave pixels out, so these come whole.
+ * EXIF orientation and the colour profile. A JPEG of even sides is halved while it is decoded as often as its short side
+ * stays at `enough` or above, by libjpeg's own scales; of other formats Android would leave pixels out, so these come
+ * whole.
  *
  * @throws PocketIqaException no picture, a damaged one, or a size that is not judged.
  */
@@ -26,7 +28,7 @@ internal fun decode(encoded: ByteArray, enough: Int? = null): Decoded = try {
     var factor = 1
     val bitmap = ImageDecoder.decodeBitmap(ImageDecoder.createSource(ByteBuffer.wrap(encoded))) { decoder, info, _ ->
         checkSize(info.size.width, info.size.height)
-        if (info.mimeType == "image/jpeg") factor = jpegHalvingFactor(info.size.width, info.size.height, enough)
+        factor = if (info.mimeType == "image/jpeg") evenFactor(info.size, enough) else 1
         decoder.setTargetSampleSize(factor)
         decoder.allocator = ImageDecoder.ALLOCATOR_SOFTWARE
         decoder.isUnpremultipliedRequired = true
@@ -35,6 +37,12 @@ internal fun decode(encoded: ByteArray, enough: Int? = null): Decoded = try {
     Decoded(bitmap, factor > 1)
 } catch (error: IOException) {
     throw PocketIqaException("Android cannot decode this photo: ${error.message}", error)
+}
+
+/** Android rounds half a side down where libjpeg rounds it up, and resizes; cameras write sides that can be halved. */
+private fun evenFactor(size: Size, enough: Int?): Int {
+    val factor = jpegHalvingFactor(size.width, size.height, enough)
+    return if (size.width % factor == 0 && size.height % factor == 0) factor else 1
 }
 
 internal class Decoded(val bitmap: Bitmap, val isHalved: Boolean)
