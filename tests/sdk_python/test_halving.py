@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -230,3 +232,20 @@ def test_a_manifest_says_version_2_where_it_reduces_and_is_read_back() -> None:
 )
 def test_enough_is_what_the_larger_of_detail_and_view_needs(spec: PreprocessSpec, enough: int | None) -> None:
     assert spec.enough == enough
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the system tells no peak of memory")
+def test_twelve_megapixels_take_the_memory_of_three(coffee: Image.Image, tmp_path: Path) -> None:
+    coffee.resize((4032, 3024)).save(tmp_path / "large.jpg", quality=80)
+    coffee.save(tmp_path / "small.jpg")
+    program = """
+import sys
+from pocketiqa import Bundle, preprocess
+for photo in sys.argv[1:]:
+    preprocess(photo, Bundle.open().manifest.input)
+    print([line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")][0])
+"""
+    command = [sys.executable, "-c", program, str(tmp_path / "small.jpg"), str(tmp_path / "large.jpg")]
+    small, large = map(int, subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
+    # Three bytes a pixel as libjpeg gives them, and four in Pillow, twice: its conversion to RGB is a copy.
+    assert (large - small) * 1024 < 1.5 * 11 * 2016 * 1512
