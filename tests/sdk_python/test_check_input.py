@@ -314,9 +314,13 @@ def test_a_tensor_of_a_large_photo_that_was_not_halved_first_is_named(
 ) -> None:
     spec = bundle.manifest.input
     path = tmp_path / "large"
-    Image.open(WALL).convert("RGB").resize((3220, 2870)).save(path, style, quality=92)
+    tiled = np.tile(np.asarray(Image.open(WALL).convert("RGB")), (3, 3, 1))[:2870, :3220]
+    Image.fromarray(tiled).save(path, style, quality=92, compress_level=1)
     tensor = preprocess(path, spec)
     assert check_input(bundle, tensor, path).mistakes == []
+    by_means = preprocess(Image.open(path), spec)
+    assert np.array_equal(by_means, tensor) == (style == "PNG")
+    assert check_input(bundle, by_means, path).mistakes == []
     mistakes = check_input(bundle, preprocess(path, spec.of_tensor), path).mistakes
     assert len(mistakes) >= 1
     assert all("made of the whole photo, where one of a short side of 1435 comes first" in one for one in mistakes)
