@@ -8,6 +8,11 @@ public struct InputSpec: Sendable {
     public let detailShortSide: Int
     /// The antialiased filter: `bilinear`, `bicubic` or `lanczos`.
     public let resample: String
+    /// How a large photo is reduced before its views are cut: `none` or `halves`.
+    public let reduction: String
+
+    /// Pixels that must be left of a photo's short side when it is halved; nil where no photo is halved.
+    public var enough: Int? { reduction == "halves" ? max(detailShortSide, height, width) * 7 / 5 : nil }
 
     /// Of the tensor: views, 3, height, width.
     public var shape: [Int] { [views.count, 3, height, width] }
@@ -32,7 +37,11 @@ public struct InputSpec: Sendable {
         guard kernels[resample] != nil else {
             throw notImplemented("resample", resample, kernels.keys.sorted().joined(separator: ", "))
         }
-        (self.views, self.resample) = (views, resample)
+        let reduction = fields["reduction"]?.text ?? "none"
+        guard Contract.reductions.contains(reduction) else {
+            throw notImplemented("reduction", reduction, Contract.reductions.joined(separator: ", "))
+        }
+        (self.views, self.resample, self.reduction) = (views, resample, reduction)
     }
 }
 

@@ -28,9 +28,9 @@ public struct Manifest: Sendable {
     /// Throws PocketIqaError: the text is no manifest, or one that this version does not implement.
     public init(json: Data) throws {
         let schema = try read(Schema.self, from: json, named: "manifest.json").schema_version
-        guard schema == Contract.schemaVersion else {
+        guard (1...Contract.schemaVersion).contains(schema) else {
             throw PocketIqaError(
-                "manifest.json has schema_version \(schema); this code reads \(Contract.schemaVersion): "
+                "manifest.json has schema_version \(schema); this code reads 1 to \(Contract.schemaVersion): "
                     + "copy the bundle's own integration/apple")
         }
         let fields = try read(Fields.self, from: json, named: "manifest.json")

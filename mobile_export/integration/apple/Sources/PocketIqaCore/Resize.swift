@@ -2,17 +2,17 @@
 ///
 /// The first goes along the rows, but where the height shrinks by over twice as many pixels as the width it goes along
 /// the columns: so does Pillow since version 13, and the rounding in between shows.
-func resize(_ photo: some Photo, _ box: Box, _ spec: InputSpec) -> [UInt8] {
-    let kernel = kernels[spec.resample]!
-    let across = Weights(length: photo.width, begin: box.left, end: box.right, size: spec.width, kernel: kernel)
-    let down = Weights(length: photo.height, begin: box.top, end: box.bottom, size: spec.height, kernel: kernel)
-    let shrinks = photo.height - spec.height
-    if shrinks > 0 && shrinks > 2 * (photo.width - spec.width) {
+func resize(_ photo: some Photo, _ box: Box, _ height: Int, _ width: Int, _ resample: String) -> [UInt8] {
+    let kernel = kernels[resample]!
+    let across = Weights(length: photo.width, begin: box.left, end: box.right, size: width, kernel: kernel)
+    let down = Weights(length: photo.height, begin: box.top, end: box.bottom, size: height, kernel: kernel)
+    let shrinks = photo.height - height
+    if shrinks > 0 && shrinks > 2 * (photo.width - width) {
         let columns = alongColumns(photo.width, down) { photo.row($0) }
         let length = 3 * photo.width
-        return (0..<spec.height).flatMap { alongRow(columns[$0 * length..<($0 + 1) * length], across) }
+        return (0..<height).flatMap { alongRow(columns[$0 * length..<($0 + 1) * length], across) }
     }
-    return alongColumns(spec.width, down) { alongRow(photo.row($0)[...], across) }
+    return alongColumns(width, down) { alongRow(photo.row($0)[...], across) }
 }
 
 private let half = Int32(1) << (Contract.weightBits - 1)
