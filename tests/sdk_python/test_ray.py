@@ -17,7 +17,10 @@ from pocketiqa.cli import main
 from pocketiqa.errors import PocketiqaError
 from pocketiqa.outputs import escaped_path
 from pocketiqa.photo_list import find_photos
-from pocketiqa.ray import score
+from pocketiqa.ray import _Worker, score
+from pocketiqa.row_run import settings_of
+from pocketiqa.scorer import Scorer
+from pocketiqa.stores import photos_in, place_of
 
 # Else workers get an environment of their own where `uv run` started the tests, and Ray reports its use.
 os.environ |= {"RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0", "RAY_USAGE_STATS_ENABLED": "0"}
@@ -69,8 +72,7 @@ def rows_of_score(bundle: Path, *photos: str) -> list[dict]:
         return rows_in(output)
 
 
-@pytest.mark.slow
-def test_rows_are_those_of_score_and_the_next_call_goes_on_with_files_bytes_or_a_store(
+def test_rows_are_those_of_score_and_the_next_call_goes_on(
     local_ray: None, album: Path, tiny_bundle: Path, tmp_path: Path
 ) -> None:
     scores = tmp_path / "scores"
@@ -89,14 +91,31 @@ def test_rows_are_those_of_score_and_the_next_call_goes_on_with_files_bytes_or_a
     dataset = ray.data.read_parquet(str(tmp_path / "photos.parquet"))
     assert score(dataset, scores, bundle=tiny_bundle) == {"scored": 1, "failed": 0}
 
-    (album / os.fsdecode(b"caf\xe9.jpg")).unlink()  # no store has such names
-    shutil.copy(album / "coffee.jpg", album / "in a store.jpg")
-    lost = f"fsspec+file://{album}/lost.jpg"
-    assert score([f"fsspec+file://{album}", lost], scores, bundle=tiny_bundle) == {"scored": 1, "failed": 1}
     later = rows_in(*set(scores.iterdir()) - set(first))
-    assert later[:2] == rows_of_score(tiny_bundle, str(album / "in a store.jpg"), str(album / "in bytes.jpg"))
-    assert later[2]["path"] == str(album / "lost.jpg") and "cannot be read: " in later[2]["error"]
+    assert later == rows_of_score(tiny_bundle, str(album / "in bytes.jpg"))
     assert all(file.stat().st_mtime_ns == changed for file, changed in first.items())
+
+
+def test_a_worker_scores_what_lies_in_a_store_as_score_does_in_a_folder(
+    album: Path, tiny_bundle: Path, tmp_path: Path
+) -> None:
+    (album / os.fsdecode(b"caf\xe9.jpg")).unlink()  # no store has such names
+    store, paths = photos_in([f"fsspec+file://{album}", f"fsspec+file://{album}/gone.jpg"])
+    target, folder = place_of(f"file://{tmp_path}/scores")
+    target.create_dir(folder)
+    settings = settings_of(Scorer(tiny_bundle))
+    worker = _Worker({"bundle": tiny_bundle}, settings, store, target, folder, pyarrow.array([], pyarrow.string()))
+    block = pyarrow.table({"path": [path.encode() for path in paths]})
+    for _ in range(2):  # a block that Ray tries again takes the place of what it wrote before
+        assert worker(block) == {"scored": [2], "failed": [2]}
+    (file,) = Path(folder).iterdir()
+    *rows, gone = sorted(rows_in(file), key=lambda row: row["path"] == f"{album}/gone.jpg")
+    assert rows == rows_of_score(tiny_bundle, str(album))
+    assert gone["path"] == f"{album}/gone.jpg" and "cannot be read: " in gone["error"]
+    with pytest.raises(PocketiqaError, match=r"this machine scores with .* the first with .*: install the same"):
+        _Worker({"bundle": tiny_bundle}, {**settings, "runtime": "x"}, store, target, folder, None)
+    with pytest.raises(PocketiqaError, match="in several stores"):
+        photos_in([album, f"fsspec+file://{album}"])
 
 
 def test_without_ray_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
