@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from PIL import ExifTags, Image
 from pocketiqa.best_shot import Shot, ranked
+from pocketiqa.binomial import interval
 from pocketiqa.glance import Glance, glance_at
 from pocketiqa.scorer import Scorer
 from pocketiqa.shot_groups import group_shots
@@ -32,7 +33,7 @@ _SECONDS = 10  # as the command's default
 
 @dataclass(frozen=True)
 class BestShots:
-    """Figures of one scorer; ``str`` is three Markdown tables.
+    """Figures of one scorer; ``str`` is three Markdown tables, the picks with their 95 % interval.
 
     Attributes:
         picks: (level, by what the best is chosen) → share of bursts whose clean shot is the best.
@@ -50,16 +51,20 @@ class BestShots:
 
     def __str__(self) -> str:
         by, levels = sorted({name for _, name in self.picks}), sorted({level for level, _ in self.picks})
-        picked = [[level, *(self.picks[level, name] for name in by)] for level in levels]
+        picked = [[level, *(self._with_interval(self.picks[level, name]) for name in by)] for level in levels]
         beaten = [[level, *(self.beaten[level, fault] for fault in FAULTS)] for level in levels]
         tables = (
-            tabulate(picked, ["level", *(f"clean shot is best, by {name}" for name in by)], "pipe", floatfmt=".3f"),
+            tabulate(picked, ["level", *(f"clean shot is best, by {name}" for name in by)], "pipe"),
             tabulate(beaten, ["level", *(f"better than the {fault} shot" for fault in FAULTS)], "pipe", floatfmt=".3f"),
             tabulate([[name, *pair] for name, pair in self.groups.items()],
                      ["grouped by", "pairs: precision", "pairs: recall"], "pipe", floatfmt=".4f"),
         )  # fmt: skip
         note = f"n = {self.bursts} bursts of {1 + len(FAULTS)} shots at each level; {self.photos} photos are grouped."
         return "\n\n".join([*tables, note])
+
+    def _with_interval(self, share: float) -> str:
+        low, high = interval(round(share * self.bursts), self.bursts)
+        return f"{share:.3f} ({low:.3f} to {high:.3f})"
 
 
 def measure_best_shots(photos: list[Path], scorer: Scorer, bursts: int, seed: int = 0) -> BestShots:
@@ -96,7 +101,7 @@ def measure_best_shots(photos: list[Path], scorer: Scorer, bursts: int, seed: in
             by_score = faults[int(np.argmax([shot.score for shot in shots]))]
             by_merit = faults[ranked(shots)[0]]
             clean_is_best.setdefault((level, "score"), []).append(by_score == CLEAN)
-            clean_is_best.setdefault((level, "score and tones"), []).append(by_merit == CLEAN)
+            clean_is_best.setdefault((level, "merit"), []).append(by_merit == CLEAN)
             merits = dict(zip(faults, (shot.merit for shot in shots)))
             for fault in FAULTS:
                 clean_is_better.setdefault((level, fault), []).append(merits[CLEAN] > merits[fault])

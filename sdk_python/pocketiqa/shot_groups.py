@@ -1,8 +1,10 @@
 """Which photos show the same: near-duplicates, and shots of one burst.
 
 Two photos belong together if their hashes differ in at most ``ALIKE`` of 128 bits; within ``seconds`` of each other, if
-they differ in at most ``ALIKE_IN_A_BURST``. A group is what is connected by such pairs. Of 497,500 pairs of different
-photos none is within ``ALIKE`` and 0.07 % are within ``ALIKE_IN_A_BURST`` (``benchmarks/experiments/RESULTS.md``).
+they differ in at most ``ALIKE_IN_A_BURST``. A plain surface, such as a shot from inside a pocket, has no bit set, and
+would be alike to any photo of few; so two hashes also share half as many set bits as they differ in. A group is what is
+connected by such pairs. Of 497,500 pairs of different photos none is within ``ALIKE`` and 0.07 % are within
+``ALIKE_IN_A_BURST`` (``benchmarks/experiments/RESULTS.md``).
 """
 
 from __future__ import annotations
@@ -35,8 +37,10 @@ def group_shots(glances: Sequence[Glance], seconds: float, alike: int = ALIKE) -
     first = np.arange(len(glances))  # of each photo's group, found by following it to one that is its own
     for position in range(len(glances)):
         differ = np.bitwise_count(halves[position + 1 :] ^ halves[position]).sum(axis=1)
+        shared = np.bitwise_count(halves[position + 1 :] & halves[position]).sum(axis=1)
         in_a_burst = np.abs(taken[position + 1 :] - taken[position]) <= seconds
         together = (differ <= alike) | (in_a_burst & (differ <= ALIKE_IN_A_BURST))
+        together &= 2 * shared >= differ
         for other in np.flatnonzero(together) + position + 1:
             one, two = sorted((_first_of(first, position), _first_of(first, other)))
             first[two] = one

@@ -102,7 +102,8 @@ def test_a_dark_copy_has_fewer_tones(tmp_path: Path, photos: dict) -> None:
 
 
 def glance(hash_: int, seconds: float | None = None) -> Glance:
-    return Glance(hash_, 5.0, None if seconds is None else NOON + timedelta(seconds=seconds))
+    """Of a photo whose hash differs from another's as ``hash_`` does; half its bits are set, as most photos' are."""
+    return Glance(hash_ ^ int("10" * 64, 2), 5.0, None if seconds is None else NOON + timedelta(seconds=seconds))
 
 
 def ones(number: int) -> int:
@@ -118,6 +119,12 @@ def test_likeness_binds_at_any_time_and_a_burst_binds_what_is_less_alike() -> No
     assert group_shots([glance(0, 0), glance(loose)], 10) == [[0], [1]]
     assert group_shots([glance(0, 0), glance(far, 0)], 10) == [[0], [1]]
     assert group_shots([], 10) == []
+
+
+def test_a_plain_surface_is_alike_to_no_photo_of_few_bits_and_to_another_plain_one() -> None:
+    plain, few, others = Glance(0, 0.0, NOON), Glance(ones(20), 5.0, NOON), Glance(ones(20) << 20, 5.0, NOON)
+    assert group_shots([few, plain, others, plain], 10) == [[0], [1, 3], [2]]
+    assert group_shots([few, Glance(ones(12), 5.0, NOON)], 10) == [[0, 1]]
 
 
 def test_a_pan_is_one_group_though_its_ends_differ() -> None:
@@ -139,7 +146,8 @@ def test_groups_are_what_pairs_connect(drawn: list[tuple[int, float | None]]) ->
 
 def together(one: Glance, two: Glance) -> bool:
     in_time = one.taken and two.taken and abs((one.taken - two.taken).total_seconds()) <= 10
-    return distance(one, two) <= (ALIKE_IN_A_BURST if in_time else ALIKE)
+    differ, shared = distance(one, two), (one.hash & two.hash).bit_count()
+    return differ <= (ALIKE_IN_A_BURST if in_time else ALIKE) and 2 * shared >= differ
 
 
 # The best, and why
@@ -169,6 +177,16 @@ def test_why_names_the_attribute_that_differs_most(one: Shot, two: Shot, words: 
     assert compared(one, two) == words
 
 
+def test_the_best_is_sharper_cleaner_and_has_more_tones_where_the_scores_are_alike() -> None:
+    good, bad = {"sharpness": 0.9, "noise": 0.95, "compression": 0.95}, {"exposure": 0.1, "colour": 0.1}
+    for name in good:
+        worse = Shot(0.705, {**good, name: 0.6}, 5)
+        assert ranked([worse, Shot(0.7, good, 5)]) == [1, 0]
+    assert ranked([Shot(0.705, good, 4), Shot(0.7, good, 5)]) == [1, 0]
+    assert ranked([Shot(0.7, {**good, **bad}, 5), Shot(0.701, good, 5)]) == [1, 0]  # these the scene decides
+    assert ranked([Shot(0.0, {}, 5), Shot(1.0, {}, 5), Shot(0.6, {}, 5)]) == [1, 2, 0]
+
+
 def test_of_equals_the_earlier_is_the_best() -> None:
     assert ranked([shot(0.5), shot(0.6), shot(0.6), shot(0.6, tones=4.9)]) == [1, 2, 3, 0]
 
@@ -176,7 +194,7 @@ def test_of_equals_the_earlier_is_the_best() -> None:
 def test_rows_come_group_by_group_with_the_best_first_and_errors_last() -> None:
     scored = [("a", 0.3, 0), ("b", 0.9, ones(60)), ("c", 0.7, 1), ("d", 0.5, 3)]
     rows = [
-        {"path": path, "score": score, "error": None, "tones": 5.0, "taken": None, "hash": f"{hash_:032x}"}
+        {"path": path, "score": score, "error": None, "tones": 5.0, "taken": None, "hash": f"{glance(hash_).hash:032x}"}
         for path, score, hash_ in scored
     ]
     rows.insert(1, {"path": "x", "score": None, "error": "broken", "tones": None, "taken": None, "hash": None})
@@ -257,6 +275,22 @@ def test_nothing_that_lies_there_is_changed(shots: Path, tmp_path: Path, capsys:
     assert 'xmp:Rating="1"' in (shots / "3-dark.jpg.xmp").read_text()
     said = capsys.readouterr().err
     assert "2 sidecars written; 1 existed and stay as they are" in said and "2 were there" in said
+
+
+def test_a_sidecar_that_cannot_be_written_keeps_back_no_other_and_no_copy(
+    shots: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    (shots / "5-broken.jpg").unlink()
+    for name in ("0-" + "x" * 249 + ".jpg", "1-" + "x" * 249 + ".jpg"):  # with .xmp too long for a file system
+        os.rename(shots / ("1-blurred.jpg" if name[0] == "0" else "3-dark.jpg"), shots / name)
+    keep = tmp_path / "keep"
+    keep.mkdir()
+    assert main(["best", str(shots), "--xmp", "digikam", "--copy-to", str(keep)]) == 1
+    assert (shots / "2-sharp.jpg.xmp").exists()
+    assert sorted(path.name for path in keep.iterdir()) == ["2-sharp.jpg", "4-cat.jpg"]
+    said = capsys.readouterr().err
+    assert ".jpg.xmp: File name too long" in said and "not written either: 1 others" in said
+    assert "1 sidecars written" in said and "2 photos copied" in said
 
 
 def test_a_stopped_run_goes_on(

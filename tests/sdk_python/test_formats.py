@@ -85,6 +85,8 @@ def test_another_format_is_named_in_the_refusal(start: bytes) -> None:
 def test_what_no_start_tells_is_no_picture() -> None:
     assert words_for(b"") == "empty" and words_for(b"hello") == "no picture in a supported format"
     assert words_for(bytes(1000)) == "nothing but zero bytes, which is not supported"
+    raw = "a raw file of a camera (a preview inside it was not scored), which is not supported"
+    assert words_for(b"FUJIFILMCCD-RAW") == raw
 
 
 @pytest.mark.parametrize("name", [name for name in FORMATS if name not in ("JPEG", "HEIF", "PNG", "PPM")])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -61,17 +62,35 @@ def run(options: argparse.Namespace, stderr: IO[str]) -> int:
     chosen = [row["choice"] for row in rows]
     many, alone = chosen.count("best"), chosen.count("single")
     print(f"pocketiqa: {many} groups of {many + chosen.count('other')} photos; {alone} stand alone", file=stderr)
+    failed = counts["failed"]
     if options.xmp:
-        rated = [(sidecar_of(row["path"], options.xmp), STARS[row["choice"]]) for row in rows if row["choice"] in STARS]
-        written = sum(write_sidecar(path, stars) for path, stars in rated)
-        kept = f"; {len(rated) - written} existed and stay as they are" if written < len(rated) else ""
-        print(f"pocketiqa: {written} sidecars written{kept}", file=stderr)
+        rated = {sidecar_of(row["path"], options.xmp): STARS[row["choice"]] for row in rows if row["choice"] in STARS}
+        made = _made(rated, lambda path: write_sidecar(path, rated[path]), stderr)
+        kept = f"; {made[False]} existed and stay as they are" if made[False] else ""
+        print(f"pocketiqa: {made[True]} sidecars written{kept}", file=stderr)
+        failed += made["failed"]
     if options.copy_to is not None:
         wanted = [Path(row["path"]) for row in rows if row["choice"] in ("best", "single")]
-        copied = [path for path in wanted if copy_new(path, options.copy_to)]
-        there = f"; {len(wanted) - len(copied)} were there" if len(copied) < len(wanted) else ""
-        print(f"pocketiqa: {len(copied)} photos copied to {options.copy_to}{there}", file=stderr)
-    return 1 if counts["failed"] else 0
+        made = _made(wanted, lambda path: copy_new(path, options.copy_to) is not None, stderr)
+        there = f"; {made[False]} were there" if made[False] else ""
+        print(f"pocketiqa: {made[True]} photos copied to {options.copy_to}{there}", file=stderr)
+        failed += made["failed"]
+    return 1 if failed else 0
+
+
+def _made(paths: Iterable[Path], make: Callable[[Path], bool], stderr: IO[str]) -> Counter[bool | str]:
+    """How many files were made, were there already (False), or ``failed``, which keeps back no other."""
+    made: Counter[bool | str] = Counter()
+    for path in paths:
+        try:
+            made[make(path)] += 1
+        except OSError as error:
+            if not made["failed"]:
+                print(f"pocketiqa: not written: {one_line(str(path))}: {error.strerror}", file=stderr)
+            made["failed"] += 1
+    if made["failed"] > 1:
+        print(f"pocketiqa: not written either: {made['failed'] - 1} others", file=stderr)
+    return made
 
 
 def _row(result: Result, attributes: tuple[str, ...]) -> Row:

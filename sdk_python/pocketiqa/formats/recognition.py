@@ -18,9 +18,10 @@ _SUPPORTED = {
 }
 FORMATS = (*_SUPPORTED, "AVIF", "HEIF")
 
+_RAW = "a raw file of a camera (a preview inside it was not scored)"
 # Others, in the words of the refusal.
 _OTHERS = {
-    "a raw file of a camera; a preview inside it was not scored": (
+    _RAW: (
         rb"II\*\0\x10\0\0\0CR|IIU\0|IIRO|IIRS|MMOR|FUJIFILMCCD-RAW|\0MRM|FOVb|....ftypcrx|IIII\x1a|HEAPCCDR|ARRI"
     ),
     "JPEG XL": rb"\xff\x0a|\0\0\0\x0cJXL \r\n\x87\n",
@@ -64,7 +65,7 @@ def format_of(encoded: bytes) -> str | None:
         return "AVIF"
     if brands & _HEIF_BRANDS and b"crx " not in brands:
         return "HEIF"
-    if _matches(_OTHERS["a raw file of a camera; a preview inside it was not scored"], encoded):
+    if _matches(_OTHERS[_RAW], encoded):
         return None
     return next((name for name, start in _SUPPORTED.items() if _matches(start, encoded)), None)
 
