@@ -83,7 +83,7 @@ def _opened(reader: type[ImageFile.ImageFile], encoded: bytes, name: str) -> Ima
     try:
         return reader(io.BytesIO(encoded), "")
     except Exception as error:  # Pillow's readers raise nearly anything on damaged headers
-        raise PhotoError(f"a {name} file whose header cannot be read: {one_line(error)}") from error
+        raise PhotoError(f"the header of this {name} file cannot be read: {one_line(error)}") from error
 
 
 def _jpeg(encoded: bytes, name: str, limits: PhotoLimits, enough: int | None) -> Opened:
