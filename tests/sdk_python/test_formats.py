@@ -91,7 +91,7 @@ def test_what_no_start_tells_is_no_picture() -> None:
 
 @pytest.mark.parametrize("name", [name for name in FORMATS if name not in ("JPEG", "HEIF", "PNG", "PPM")])
 def test_a_damaged_header_keeps_the_decoders_reason(coffee: Image.Image, name: str) -> None:
-    with pytest.raises(PhotoError, match=f"^(the header of this {name} file cannot be read: .|a {name} without a page)"):
+    with pytest.raises(PhotoError, match=f"^(the header of this {name} file cannot|a {name} without a page)"):
         open_photo(saved(coffee, name)[:20].ljust(60, b"\x77"))
 
 
