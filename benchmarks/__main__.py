@@ -18,6 +18,7 @@ COMMANDS = {
     "end-to-end": "time decode, preprocess, inference and read-out of one photo on this machine",
     "throughput": "photos a second by size, format and workers, and the share of what the slowest stage allows",
     "browser": "time decode, preprocess and inference of one photo in Chromium",
+    "roofline": "show how near a program comes to what one core can multiply and move, by layer",
     "operators": "show where a program's time goes, by kind of operator",
     "accuracy": "agreement of a bundle's scores with mean opinion scores",
     "gate": "does a gate keep its promise, and what does it catch beside single thresholds?",

@@ -17,6 +17,8 @@ from statistics import median
 import numpy as np
 from tabulate import tabulate
 
+# The event that spans a whole run.
+WHOLE = "Method::execute"
 _PLUMBING = ("Method::", "Program::", "DELEGATE_CALL", "OPERATOR_CALL")
 
 
@@ -29,6 +31,48 @@ class OperatorKind:
     ms: float
 
 
+class TracedProgram:
+    """A ``.pte``'s bytes on one thread of the official runtime, with the tracer on."""
+
+    def __init__(self, program: bytes) -> None:
+        # They take seconds, and --help needs none of them.
+        from executorch.extension.pybindings import portable_lib
+        from executorch.runtime import Runtime
+
+        portable_lib._unsafe_reset_threadpool(1)
+        self._program = Runtime.get().load_program(program, enable_etdump=True)
+        self._method = self._program.load_method("forward")
+
+    def run(self, x: np.ndarray) -> None:
+        """Run it once on its input ``x``."""
+        import torch
+
+        self._method.execute([torch.from_numpy(x)])
+
+    def times(self) -> dict[str, list[float]]:
+        """Milliseconds of each run so far by operator, in the order in which they ran, as ``NAME #NUMBER``, and of the
+        whole as ``WHOLE``.
+
+        Raises:
+            ValueError: the installed runtime records no operators.
+        """
+        from executorch.devtools import Inspector
+
+        with tempfile.TemporaryDirectory() as folder:
+            dump = Path(folder) / "program.etdp"
+            self._program.write_etdump_result_to_file(str(dump), str(dump) + ".debug")
+            blocks = Inspector(etdump_path=str(dump)).event_blocks
+        times = {
+            event.name: list(event.perf_data.raw)
+            for block in blocks
+            for event in block.events
+            if event.perf_data and (event.name == WHOLE or not event.name.startswith(_PLUMBING))
+        }
+        if not times.keys() - {WHOLE}:
+            raise ValueError("the runtime recorded no operators; executorch 1.5's wheel has the event tracer")
+        return times
+
+
 def operator_kinds(program: bytes, x: np.ndarray, runs: int) -> list[OperatorKind]:
     """Run a ``.pte``'s bytes on one thread with the tracer on; its kinds of operator, slowest first.
 
@@ -39,30 +83,10 @@ def operator_kinds(program: bytes, x: np.ndarray, runs: int) -> list[OperatorKin
     Raises:
         ValueError: the installed runtime records no operators.
     """
-    # They take seconds, and --help needs none of them.
-    import torch
-    from executorch.devtools import Inspector
-    from executorch.extension.pybindings import portable_lib
-    from executorch.runtime import Runtime
-
-    portable_lib._unsafe_reset_threadpool(1)
-    loaded = Runtime.get().load_program(program, enable_etdump=True)
-    method = loaded.load_method("forward")
+    traced = TracedProgram(program)
     for _ in range(runs):
-        method.execute([torch.from_numpy(x)])
-    with tempfile.TemporaryDirectory() as folder:
-        dump = Path(folder) / "program.etdp"
-        loaded.write_etdump_result_to_file(str(dump), str(dump) + ".debug")
-        blocks = Inspector(etdump_path=str(dump)).event_blocks
-    times = [
-        (event.name, median(event.perf_data.raw))
-        for block in blocks
-        for event in block.events
-        if event.perf_data and not event.name.startswith(_PLUMBING)
-    ]
-    if not times:
-        raise ValueError("the runtime recorded no operators; executorch 1.5's wheel has the event tracer")
-    return summed(times)
+        traced.run(x)
+    return summed([(name, median(times)) for name, times in traced.times().items() if name != WHOLE])
 
 
 def summed(times: list[tuple[str, float]]) -> list[OperatorKind]:

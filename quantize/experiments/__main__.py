@@ -4,6 +4,7 @@
     python -m quantize.experiments sensitivity --images DIR      # each layer alone in int8, alone in float
     python -m quantize.experiments robustness --images DIR       # where int8 drifts, one HTML page
     python -m quantize.experiments traps --images DIR            # what each trap of the toolchain costs
+    python -m quantize.experiments layouts --out DIR             # programs of other layouts, for benchmarks to time
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import tyro
 from pocketiqa.exit_status import run_command
 
 from quantize.experiments.compare import CompareConfig, compare_recipes
+from quantize.experiments.layouts import LayoutsConfig, write_layouts
 from quantize.experiments.robustness import RobustnessConfig, measure_robustness
 from quantize.experiments.sensitivity import SensitivityConfig, measure_sensitivity
 from quantize.experiments.traps import TrapsConfig, measure_traps
@@ -23,6 +25,7 @@ _COMMANDS = {
     "sensitivity": (SensitivityConfig, measure_sensitivity),
     "robustness": (RobustnessConfig, measure_robustness),
     "traps": (TrapsConfig, measure_traps),
+    "layouts": (LayoutsConfig, write_layouts),
 }
 
 

@@ -21,9 +21,13 @@ from test_record import example
 
 from benchmarks.__main__ import COMMANDS, main
 from benchmarks.accuracy import Agreement
+from benchmarks.devices.local import LocalDevice
 from benchmarks.gate import Refusals
 from benchmarks.operators import OperatorKind
 from benchmarks.peers.record import PeerSamples
+from benchmarks.roofline.measure import Measured
+from benchmarks.roofline.record import Peaks
+from benchmarks.statistics import Interval
 
 OWN = ["--images", "{album}", "--mos", "{album}/scores.csv"]
 PUBLIC = ["--mos-folder", "{album}", "--mos-set", "own", "--split", "train"]
@@ -76,6 +80,12 @@ CASES = {
         "bundle": ([], ["--bundle", "{other}"]),
         "variant": ([], ["--variant", "fp32"]),
         "runs": ([], ["--runs", "3"]),
+    },
+    "roofline": {
+        "bundle": ([], ["--bundle", "{other}"]),
+        "variant": ([], ["--variant", "fp32"]),
+        "rounds": ([], ["--rounds", "7"]),
+        "json": ([], ["--json", "{out}/roofline.json"]),
     },
     "accuracy": {
         "images": (["--mos", "{album}/scores.csv"], OWN),
@@ -137,6 +147,8 @@ STAND_INS: dict[str, dict[str, object]] = {
     "end-to-end": {"twelve_megapixels": None, "measure": "times"},
     "throughput": {"make_photo": None, "measure": [], "table": "rates"},
     "browser": {"twelve_megapixels": None, "measure": "times"},
+    "roofline": {"measure": Measured(Peaks({}, {}), [], Interval(1, 1, 1), 0.5, Interval(0.5, 0.5, 0.5), "executorch"),
+                 "LocalDevice": LocalDevice(), "text": "a roofline"},
     "operators": {"operator_kinds": [OperatorKind("Convolution", 1, 1.0)]},
     "accuracy": {"measure_accuracy": [Agreement("pooled", 2, 0.5, (0.4, 0.6), 0.5, 0.5, 0.5, 0.1)]},
     "gate": {
