@@ -148,7 +148,7 @@ STAND_INS: dict[str, dict[str, object]] = {
     "throughput": {"make_photo": None, "measure": [], "table": "rates"},
     "browser": {"twelve_megapixels": None, "measure": "times"},
     "roofline": {"measure": Measured(Peaks({}, {}), [], Interval(1, 1, 1), 0.5, Interval(0.5, 0.5, 0.5), "executorch"),
-                 "LocalDevice": LocalDevice(), "text": "a roofline"},
+                 "LocalDevice": LocalDevice(), "text": "a roofline", "_load": []},
     "operators": {"operator_kinds": [OperatorKind("Convolution", 1, 1.0)]},
     "accuracy": {"measure_accuracy": [Agreement("pooled", 2, 0.5, (0.4, 0.6), 0.5, 0.5, 0.5, 0.1)]},
     "gate": {
@@ -225,8 +225,11 @@ def test_a_flag_changes_something(
     assert ending(without) == ending(without) != ending(given)
 
 
+_OWN = r"/tmp\w{8}\b|0x[0-9a-fA-F]+|\d{4}-\d\d-\d\dT[\d:+]+"
+
+
 def described(value: object) -> str:
-    """An argument, without what differs between any two calls: temporary folders, addresses in memory."""
+    """An argument, without what differs between any two calls: temporary folders, addresses in memory, the time."""
     if isinstance(value, Bundle):
         return value.label
-    return "a function" if callable(value) else re.sub(r"/tmp\w{8}\b|0x[0-9a-fA-F]+", "", str(value))
+    return "a function" if callable(value) else re.sub(_OWN, "", str(value))
