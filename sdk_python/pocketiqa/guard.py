@@ -40,10 +40,7 @@ def guarded(run: Callable[[], int]) -> int:
         if os.getppid() != parent:
             return 1
         signal.pthread_sigmask(signal.SIG_UNBLOCK, (*passed_on, signal.SIGCHLD))
-        ended = run()
-        if ended > 128:  # it was told to end, perhaps by parent and terminal: the second must not disturb its end
-            signal.pthread_sigmask(signal.SIG_BLOCK, passed_on)
-        return ended
+        return run()
     status = _status_of(child, passed_on)
     if status >= 0:
         return status

@@ -19,17 +19,23 @@ class Ended(KeyboardInterrupt):
 
 @contextlib.contextmanager
 def endings_raise() -> Iterator[None]:
-    """Inside the block, the first SIGINT raises ``KeyboardInterrupt`` and the first SIGTERM or SIGHUP raises ``Ended``;
-    those after it are ignored, because one keystroke or one ``kill`` may reach a process twice. A signal that someone
-    else handles or ignores (``nohup``) stays theirs, and outside the main thread nothing changes."""
+    """Inside the block, the first SIGINT raises ``KeyboardInterrupt`` and the first SIGTERM or SIGHUP raises ``Ended``.
+
+    Those after it are ignored, because one keystroke or one ``kill`` may reach a process twice, and stay so after the
+    block: the process is about to end, which they must not disturb either. A signal that someone else handles or
+    ignores (``nohup``) stays theirs, and outside the main thread nothing changes.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
     before = {number: signal.getsignal(number) for number in numbers}
+    is_ending = False
     ours = [number for number, handler in before.items() if handler in (signal.SIG_DFL, signal.default_int_handler)]
 
     def end(number: int, _: FrameType | None) -> None:
+        nonlocal is_ending
+        is_ending = True
         for each in ours:
             signal.signal(each, signal.SIG_IGN)
         raise KeyboardInterrupt if number == signal.SIGINT else Ended(number)
@@ -39,5 +45,5 @@ def endings_raise() -> Iterator[None]:
     try:
         yield
     finally:
-        for number in ours:
+        for number in () if is_ending else ours:
             signal.signal(number, before[number])

@@ -8,7 +8,7 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -158,12 +158,19 @@ def test_a_stream_may_be_none(name: str, monkeypatch: pytest.MonkeyPatch) -> Non
     assert run_command("prog", lambda: print("x")) == (1 if name == "stdout" else 0)
 
 
+@pytest.fixture
+def handlers_come_back() -> Iterator[None]:
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("handlers_come_back")
 @pytest.mark.parametrize(("number", "name"), [(signal.SIGTERM, "SIGTERM"), (signal.SIGHUP, "SIGHUP")])
 def test_a_request_to_end_cleans_up_and_is_told_by_the_status(
     number: int, name: str, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
-    before = signal.getsignal(number)
-
     def run() -> None:
         with atomic_file(tmp_path / "half") as file:
             file.write("half")
@@ -172,7 +179,15 @@ def test_a_request_to_end_cleans_up_and_is_told_by_the_status(
 
     assert run_command("prog", run) == 128 + number
     assert capsys.readouterr().err == f"prog: ended by {name}\n"
-    assert list(tmp_path.iterdir()) == [] and signal.getsignal(number) == before
+    assert list(tmp_path.iterdir()) == []
+    # The process is about to end: the next request finds nobody.
+    assert {signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)} == {signal.SIG_IGN}
+
+
+def test_after_a_command_signals_are_what_they_were() -> None:
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    assert run_command("prog", lambda: 1) == 1
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
 
 
 def test_a_signal_that_somebody_handles_or_ignores_stays_theirs() -> None:
