@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -36,6 +37,7 @@ def local_ray() -> Iterator[None]:
         "object_store_memory": 100 * 1024**2, "_node_ip_address": "127.0.0.1",
         "_system_config": {"worker_niceness": 0},
     }  # fmt: skip
+    before = signal.getsignal(signal.SIGTERM)  # Ray takes it, and would keep it from the tests that come after
     try:
         ray.init(**options)
     except Exception:  # it gives a node 30 seconds to start, which are few on a machine with much else to do
@@ -44,6 +46,7 @@ def local_ray() -> Iterator[None]:
     ray.data.DataContext.get_current().enable_progress_bars = False
     yield
     ray.shutdown()
+    signal.signal(signal.SIGTERM, before)
 
 
 @pytest.fixture
