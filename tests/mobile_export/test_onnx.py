@@ -167,7 +167,10 @@ if child == 0:
 assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 assert all(np.array_equal(program.run(x)[0], was) for program, was in zip(programs, expected))
 """
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, timeout=180)
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code], capture_output=True, timeout=180,
+        stdin=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr.decode()
 
 
