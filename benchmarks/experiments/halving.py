@@ -26,7 +26,7 @@ from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
-from pocketiqa import Gate, Scorer, compare
+from pocketiqa import Bundle, Gate, Scorer, compare
 from pocketiqa.exit_status import run_command
 from pocketiqa.files import atomic_file
 from pocketiqa.halving import factor_of
@@ -155,9 +155,12 @@ def _large(folder: Path, limit: int) -> list[Path]:
 def _scorers() -> tuple[Scorer, Scorer, Gate]:
     """One that halves, one that does not, and the gate."""
     halving = Scorer(threads=1)
-    bundle, manifest = halving.bundle, halving.bundle.manifest
-    whole = Scorer(replace(bundle, manifest=replace(manifest, input=manifest.input.of_tensor)), threads=1)
-    return halving, whole, Gate.of(bundle)
+    return halving, Scorer(without_halving(halving.bundle), threads=1), Gate.of(halving.bundle)
+
+
+def without_halving(bundle: Bundle) -> Bundle:
+    """The bundle, its input spec reading large photos whole."""
+    return replace(bundle, manifest=replace(bundle.manifest, input=bundle.manifest.input.of_tensor))
 
 
 if __name__ == "__main__":

@@ -30,9 +30,9 @@ COLUMNS = ["layout", "g_macs", *(f"{figure}{end}" for figure in _FIGURES for end
 
 def main(folder: Path, rows: Path) -> None:
     """Time every ``NAME_int8.pte``, and ``NAME_fp32.pte`` where there is one; print the table and write its rows."""
-    files = sorted(folder.glob("*_*.pte"))
-    programs = {file.stem: load_program(file.read_bytes(), threads=1) for file in files}
-    macs = {file.stem: sum(layer.macs for layer in layers_of(file.read_bytes())) for file in files}
+    contents = {file.stem: file.read_bytes() for file in sorted(folder.glob("*_*.pte"))}
+    programs = {name: load_program(content, threads=1) for name, content in contents.items()}
+    macs = {name: sum(layer.macs for layer in layers_of(content)) for name, content in contents.items()}
     x = np.random.default_rng(0).random((2, 3, 320, 320), dtype=np.float32)
     samples: dict[str, list[float]] = {name: [] for name in programs}
     load = os.getloadavg()[0]

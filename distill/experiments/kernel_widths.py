@@ -17,9 +17,7 @@ import torch
 from pocketiqa.parity import srcc
 from tqdm import tqdm
 
-from distill.data.mos_sets import read_biq2021
-from distill.data.mos_sets.mos_table import read_mos_table
-from distill.data.mos_sets.photo_names import find_photo
+from distill.data.mos_sets import read_biq2021, read_scored_photos
 from distill.experiments.table import Table
 from distill.teacher.packaged_features import packaged_features
 from distill.training.frozen_features import features_of_photos
@@ -57,16 +55,16 @@ def measure_kernel_widths(config: KernelWidthsConfig) -> Table:
     """
     mos_set = read_biq2021(config.mos_folder)
     network = packaged_features("clip-b16")
-    sets = {table.stem: _ranked(folder, table) for folder, table in config.outside}
+    sets = {table.stem: read_scored_photos(folder, table, scale=None) for folder, table in config.outside}
     features = features_of_photos(mos_set.paths, network, config.cache, mos_set.name)
-    others = [features_of_photos(paths, network, config.cache, name) for name, (paths, _) in sets.items()]
-    apart = _distances(features, torch.cat([features, *others]))
+    others = [features_of_photos(one.paths, network, config.cache, name) for name, one in sets.items()]
+    apart = _distances(features, [features, *others])
     scores, sources = torch.from_numpy(mos_set.mos).float(), mos_set.sources
     names, n = np.unique(sources), len(scores)
     table = Table(
         "kernel",
         [*(f"out {name}" for name in names), "mean out", *sets],
-        f"n = {n} photos; outside {', '.join(f'{name} {len(mos)}' for name, (_, mos) in sets.items()) or 'none'}; "
+        f"n = {n} photos; outside {', '.join(f'{name} {len(one)}' for name, one in sets.items()) or 'none'}; "
         f"penalty {config.penalty:g}.",
     )
     for width in tqdm(config.widths, desc="widths"):
@@ -80,32 +78,23 @@ def measure_kernel_widths(config: KernelWidthsConfig) -> Table:
                 cells.append(srcc((kernel[:n][here][:, ~here] @ weight).numpy(), mos_set.mos[here]))
             weight, first = _fit(kernel[:n].clone(), scores, groups, config.penalty), n
             outside = []
-            for _, mos in sets.values():
-                outside.append(srcc((kernel[first : first + len(mos)] @ weight).numpy(), mos))
-                first += len(mos)
+            for one in sets.values():
+                outside.append(srcc((kernel[first : first + len(one)] @ weight).numpy(), one.mos))
+                first += len(one)
             title = f"width {width:g}" + (", a mean a source" if means else "")
             table.rows[title] = [*cells, float(np.mean(cells)), *outside]
     return table
 
 
-def _ranked(folder: Path, table: Path) -> tuple[list[Path], np.ndarray]:
-    read = read_mos_table(table)
-    paths = []
-    for row in read.rows:
-        if (path := find_photo(row.name, [folder])) is None:
-            raise read.no_photo(row, folder)
-        paths.append(path)
-    return paths, np.array([read.score(row) for row in read.rows])
-
-
-def _distances(known: torch.Tensor, asked: torch.Tensor) -> torch.Tensor:
-    """Mean squared difference over features, standardized over ``known`` n×d: float32 m×n of ``asked`` m×d."""
-    products = torch.zeros(len(asked), len(known))
-    squares, known_squares = torch.zeros(len(asked)), torch.zeros(len(known))
+def _distances(known: torch.Tensor, asked: list[torch.Tensor]) -> torch.Tensor:
+    """Mean squared difference over features, standardized over ``known`` n×d: float32 m×n of ``asked``, m×d in all."""
+    rows = sum(map(len, asked))
+    products, squares, known_squares = torch.zeros(rows, len(known)), torch.zeros(rows), torch.zeros(len(known))
     for start in tqdm(range(0, known.shape[1], _COLUMNS), desc="kernel"):
         part = known[:, start : start + _COLUMNS].float()
         standardize = Standardization(part)
-        part, other = standardize(part), standardize(asked[:, start : start + _COLUMNS].float())
+        part = standardize(part)
+        other = standardize(torch.cat([one[:, start : start + _COLUMNS].float() for one in asked]))
         products.addmm_(other, part.t())
         squares += other.square().sum(1)
         known_squares += part.square().sum(1)

@@ -6,6 +6,8 @@ is written into the apps' code, as constants that are made anew from here.
 
 from __future__ import annotations
 
+import json
+
 from pocketiqa import gate
 from pocketiqa.manifest import MAX_FILE_BYTES, MAX_MANIFEST_BYTES, SCHEMA_VERSION
 from pocketiqa.photo import PhotoLimits
@@ -39,3 +41,19 @@ def contract() -> list[tuple[str, Constant, str]]:
         ("GOLDEN_BOUND", dict(GOLDEN), "the largest difference of any output on golden photos, by variant"),
         ("CLEAR_DIFFERENCE", CLEAR_DIFFERENCE, "scores further apart are no tie to a viewer"),
     ]
+
+
+def literal(value: Constant | str, listed: str, mapped: str, pair: str) -> str:
+    """A constant as a language writes it.
+
+    Args:
+        value: of ``contract``.
+        listed, mapped: formats of a list and of a dictionary, with ``{}`` where the entries stand.
+        pair: the format of a dictionary's entry, with ``{}`` for its key and for its value.
+    """
+    if isinstance(value, list):
+        return listed.format(", ".join(literal(entry, listed, mapped, pair) for entry in value))
+    if isinstance(value, dict):
+        entries = [[literal(part, listed, mapped, pair) for part in entry] for entry in value.items()]
+        return mapped.format(", ".join(pair.format(*entry) for entry in entries))
+    return json.dumps(value, allow_nan=False)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
-from mobile_export.integration.contract import Constant, contract
+from mobile_export.integration.contract import contract, literal
 
 MODULE = Path(__file__).parent / "android"
 CONTRACT = "src/main/kotlin/pocketiqa/core/Contract.kt"
+_FORMATS = ("listOf({})", "mapOf({})", "{} to {}")  # of a list, a dictionary and its entry
 # What an app takes. The pom, the tests and what they compile against stay here.
 _SHIPPED = ("README.md", "build.gradle.kts", "src/main/**/*.*")
 
@@ -29,13 +29,5 @@ def kotlin_contract() -> str:
     ]
     for name, value, meaning in contract():
         const = "const val" if isinstance(value, (int, float)) else "val"
-        lines += [f"/** {meaning[0].upper()}{meaning[1:]}. */", f"{const} {name} = {_literal(value)}"]
+        lines += [f"/** {meaning[0].upper()}{meaning[1:]}. */", f"{const} {name} = {literal(value, *_FORMATS)}"]
     return "\n".join(lines) + "\n"
-
-
-def _literal(value: Constant | str) -> str:
-    if isinstance(value, list):
-        return f"listOf({', '.join(map(_literal, value))})"
-    if isinstance(value, dict):
-        return f"mapOf({', '.join(f'{_literal(key)} to {_literal(entry)}' for key, entry in value.items())})"
-    return json.dumps(value, allow_nan=False)

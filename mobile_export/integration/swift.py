@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from mobile_export.artifacts import ARTIFACTS
-from mobile_export.integration.contract import Constant, contract
+from mobile_export.integration.contract import Constant, contract, literal
 
 PACKAGE = Path(__file__).parent / "apple"
 CONTRACT = "Sources/PocketIqaCore/Contract.swift"
+_FORMATS = ("[{}]", "[{}]", "{}: {}")  # of a list, a dictionary and its entry
 _SHIPPED = ("README.md", "Package.swift", "Sources/**/*.swift", "Examples/*.swift")
 
 
@@ -38,7 +38,7 @@ def swift_contract() -> str:
         first, *others = name.lower().split("_")
         lines += [
             f"    /// {meaning[0].upper()}{meaning[1:]}.",
-            f"    static let {first}{''.join(map(str.capitalize, others))}{_kind(value)} = {_literal(value)}",
+            f"    static let {first}{''.join(map(str.capitalize, others))}{_kind(value)} = {literal(value, *_FORMATS)}",
         ]
     return "\n".join([*lines, "}"]) + "\n"
 
@@ -46,11 +46,3 @@ def swift_contract() -> str:
 def _kind(value: Constant) -> str:
     """Of numbers in a dictionary, which Swift would take for whole ones where they happen to be."""
     return ": [String: Double]" if isinstance(value, dict) and set(map(type, value.values())) <= {int, float} else ""
-
-
-def _literal(value: Constant | str) -> str:
-    if isinstance(value, list):
-        return f"[{', '.join(map(_literal, value))}]"
-    if isinstance(value, dict):
-        return f"[{', '.join(f'{_literal(key)}: {_literal(entry)}' for key, entry in value.items())}]"
-    return json.dumps(value, allow_nan=False)

@@ -62,6 +62,7 @@ class _Written:
         self.graph = self.model.Subgraphs(0)
         self.names = {value: name for name, value in vars(schema.BuiltinOperator).items() if name.isupper()}
         self.int8 = schema.TensorType.INT8
+        self.operators = [self.graph.Operators(number) for number in range(self.graph.OperatorsLength())]
 
     def kind(self, operator: Operator) -> str:
         """Of an operator, as LiteRT names it."""
@@ -70,8 +71,7 @@ class _Written:
     def weights(self) -> Counter[str]:
         """Digests of the convolutions' weights, their axes in the graph's order."""
         found = []
-        for number in range(self.graph.OperatorsLength()):
-            operator = self.graph.Operators(number)
+        for operator in self.operators:
             kind = self.kind(operator)
             if kind in _TO_GRAPH:
                 tensor = self.graph.Tensors(operator.Inputs(1))
@@ -82,8 +82,7 @@ class _Written:
 
     def scales(self) -> Counter[tuple[float, int]]:
         """Scale and zero point of each int8 tensor that is no layer's weight and no scalar, once."""
-        operators = [self.graph.Operators(number) for number in range(self.graph.OperatorsLength())]
-        weights = {operator.Inputs(1) for operator in operators if self.kind(operator) in _LAYERS}
+        weights = {operator.Inputs(1) for operator in self.operators if self.kind(operator) in _LAYERS}
         found = set()
         for number in range(self.graph.TensorsLength()):
             tensor = self.graph.Tensors(number)

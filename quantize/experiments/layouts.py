@@ -1,7 +1,7 @@
 """``python -m quantize.experiments layouts --out FOLDER``: the student in other layouts, as int8 and float programs.
 
     python -m quantize.experiments layouts --out runs/layouts
-    python -m benchmarks.experiments.layouts runs/layouts        # times them in turns
+    python -m benchmarks.experiments.layouts runs/layouts layouts.csv    # times them in turns
 
 Weights and the photo that sets ranges are random: a latency does not depend on them, and nothing here says what a
 layout would be worth after training. All have the student's input, stem, stages and heads; ``lite0`` is its own layout.

@@ -45,5 +45,6 @@ def endings_raise() -> Iterator[None]:
     try:
         yield
     finally:
-        for number in () if is_ending else ours:
-            signal.signal(number, before[number])
+        if not is_ending:
+            for number in ours:
+                signal.signal(number, before[number])

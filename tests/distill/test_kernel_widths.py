@@ -10,7 +10,7 @@ from distill.experiments.kernel_widths import _distances, _fit
 
 def _kernel(n: int = 30) -> torch.Tensor:
     features = torch.randn(n, 5, generator=torch.Generator().manual_seed(0))
-    return torch.exp(-0.3 * _distances(features, features))
+    return torch.exp(-0.3 * _distances(features, [features]))
 
 
 def test_a_constant_added_to_one_sources_scores_moves_no_weight_where_sources_have_means() -> None:
@@ -31,7 +31,7 @@ def test_a_constant_added_to_all_scores_moves_no_weight() -> None:
 
 def test_distances_are_of_standardized_features() -> None:
     features = torch.randn(20, 3, generator=torch.Generator().manual_seed(1)) * torch.tensor([1.0, 10.0, 100.0])
-    apart = _distances(features, features)
+    apart = _distances(features, [features])
     assert apart.diagonal().abs().max() < 1e-5
     standard = (features - features.mean(0)) / features.std(0)
     torch.testing.assert_close(apart[0, 1], (standard[0] - standard[1]).square().mean(), atol=1e-3, rtol=1e-3)

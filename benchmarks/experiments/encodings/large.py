@@ -13,7 +13,6 @@ import io
 import subprocess
 import sys
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +20,8 @@ from PIL import Image, ImageOps
 from pocketiqa import Bundle, PhotoLimits, Scorer
 from pocketiqa.exit_status import run_command
 from tqdm import tqdm
+
+from benchmarks.experiments.halving import without_halving
 
 SIZE = (12_000, 9_000)
 # By how much the sides are reduced, and a limit of pixels that asks for it.
@@ -37,8 +38,7 @@ def main() -> None:
     paths = sorted(path for path in options.photos.iterdir() if path.suffix.lower() in (".jpg", ".png"))[
         : options.limit
     ]
-    bundle = Bundle.open()
-    whole = replace(bundle, manifest=replace(bundle.manifest, input=bundle.manifest.input.of_tensor))
+    whole = without_halving(Bundle.open())
     scorers = {scale: Scorer(whole, limits=PhotoLimits(max_pixels=pixels)) for scale, pixels in LIMITS.items()}
     differences = []
     for i, path in enumerate(tqdm(paths)):

@@ -35,7 +35,7 @@ def read_own_photos(folder: str | Path, split: str = "train") -> MosSet:
 
 
 def read_scored_photos(
-    folder: Path, table: Path, split: str | None = None, scale: tuple[float, float] = (0.0, 1.0)
+    folder: Path, table: Path, split: str | None = None, scale: tuple[float, float] | None = (0.0, 1.0)
 ) -> MosSet:
     """The photos of ``folder`` that ``table`` names, in the table's order.
 
@@ -47,12 +47,13 @@ def read_scored_photos(
         folder: of the photos.
         table: a CSV, as ``read_mos_table`` takes it.
         split: only its rows; all of them by default.
-        scale: the worst and the best score there can be; they become 0 and 1.
+        scale: the worst and the best score there can be; they become 0 and 1. None: they stay as they are, which is
+            enough to rank by.
 
     Raises:
         MosSetError: no such table, a row that cannot be read right, a photo is missing, or a score is not on the scale.
     """
-    if scale[0] == scale[1] or not np.isfinite(scale).all():
+    if scale is not None and (scale[0] == scale[1] or not np.isfinite(scale).all()):
         raise MosSetError(f"the scale is {scale[0]:g} to {scale[1]:g}; give the worst score and the best, say 1 and 5")
     read = read_mos_table(table)
     chosen = [row for row in read.rows if read.split(row) == split or split is None]
