@@ -174,6 +174,29 @@ assert all(np.array_equal(program.run(x)[0], was) for program, was in zip(progra
     assert done.returncode == 0, done.stderr.decode()
 
 
+def test_signals_are_still_handled_when_another_thread_released_what_openvino_ran(built: BuildResult) -> None:
+    """OpenVINO changes the stack on which a thread handles signals, and frees it with the last thing that uses it."""
+    pytest.importorskip("openvino")
+    code = f"""
+import faulthandler, gc, os, signal, threading
+import numpy as np
+from pocketiqa.runtime import load_program
+faulthandler.enable()  # as pytest does: its handler, and Python's, run on a stack of their own
+seen = []
+signal.signal(signal.SIGTERM, lambda *_: seen.append(1))
+for release in (lambda clear: clear(), lambda clear: (lambda t: (t.start(), t.join()))(threading.Thread(target=clear))):
+    programs = [load_program({str(built.out / ONNX_INT8.path)!r}, 1, "openvino") for _ in range(2)]
+    for program in programs:
+        program.run(np.zeros(program.inputs[0]["shape"], np.float32))
+    del program
+    release(lambda: (programs.pop(0), gc.collect(), programs.clear(), gc.collect()))
+    os.kill(os.getpid(), signal.SIGTERM)
+assert seen == [1, 1]
+"""
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, timeout=180)
+    assert done.returncode == 0, done.stderr.decode()
+
+
 def test_the_benchmark_times_one_file_in_two_runtimes_in_turns(
     built: BuildResult, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:

@@ -6,6 +6,7 @@ the processor has fastest.
 
 from __future__ import annotations
 
+import functools
 import os
 from typing import Any
 
@@ -56,12 +57,10 @@ class OpenVinoProgram(Program):
         super().__init__(content, runtime_name, threads)
 
     def _open(self) -> None:
-        import openvino
-
         options: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
         if self.threads:
             options["INFERENCE_NUM_THREADS"] = self.threads
-        core = openvino.Core()
+        core = _openvino_core(os.getpid())
         model = core.read_model(self._content)
         self._process = os.getpid()
         self._program = core.compile_model(model, "CPU", options).create_infer_request()
@@ -84,6 +83,16 @@ class OpenVinoProgram(Program):
         self._program.infer(inputs)
         # Copied: the request's memory is overwritten by the next photo.
         return [self._program.get_output_tensor(i).data.copy() for i in range(len(self.outputs))]
+
+
+@functools.cache
+def _openvino_core(process: int) -> Any:
+    """One in each process, which never ends before it: a core gives the thread that makes it another stack for
+    signals, and unmaps that stack with itself. Released by another thread, or before an older one, it leaves the thread
+    a stack that is gone, and the next signal with a handler kills the process without a word (2026.4)."""
+    import openvino
+
+    return openvino.Core()
 
 
 _watched = False
