@@ -35,6 +35,7 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
         # More than four would want more memory than time they save.
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         config.option.numprocesses, config.option.dist = min(cores, 4), "loadfile"
+        config.option.maxworkerrestart = "0"  # the run would hang at its end, waiting for the lost worker's tests
         config.option.loadscopereorder = False  # by name: the slow files would come last, being short of tests
 
 
