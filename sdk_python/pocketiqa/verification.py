@@ -7,6 +7,7 @@ gate must decide alike by both.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -18,7 +19,9 @@ import numpy as np
 from pocketiqa.bundle import Bundle
 from pocketiqa.decision_flips import DecisionFlips, decision_flips
 from pocketiqa.errors import BundleError, PocketiqaError, one_line
+from pocketiqa.files import read_regular_file
 from pocketiqa.gate import SCORE, Gate
+from pocketiqa.limits import PhotoLimits
 from pocketiqa.parity import ParityReport, compare
 from pocketiqa.promises import GOLDEN, Promise
 from pocketiqa.scorer import Scorer
@@ -88,7 +91,7 @@ def verify_bundle(
 
     Args:
         path: the bundle's folder or packed file.
-        images: photos to compare int8 with fp32 on; the golden photos otherwise.
+        images: photos to compare int8 with fp32 on, copies once; the golden photos otherwise.
         promise: for that comparison; the manifest's otherwise, as :meth:`Promise.on_golden_photos` for those.
         progress: wraps the loops over photos, e.g. ``tqdm``.
         gate: whose decisions are compared; the bundle's own otherwise, if it has one.
@@ -129,9 +132,12 @@ def verify_bundle(
             measured = golden | {"fp32": _expected(bundle, "fp32")}
             found.source += "; fp32 is not in the bundle: the exporter's recorded fp32 scores stand in"
     else:
-        named = _named(images)
+        different = _different(images)
+        named = _named(different)
         measured = {variant: _score(scorer, named, progress, found) for variant, scorer in scorers.items()}
-        found.source = f"{len(images)} photos"
+        found.source = f"{len(different)} photos"
+        if copies := len(images) - len(different):
+            found.source += f" (copies of them left out: {copies})"
     if len(measured) == 2:
         made = bundle.manifest.promise
         _compare(found, bundle, measured, promise or (made.on_golden_photos() if images is None else made), gate)
@@ -209,6 +215,18 @@ def _compare(
             found.broken += found.decisions.broken()
     except PocketiqaError as error:
         found.broken.append(f"the bundle's gate: {one_line(error)}")
+
+
+def _different(images: list[Path]) -> list[Path]:
+    """The first file of each content; what cannot be read stays, to be told. Copies would count as equal scores."""
+    first: dict[str, Path] = {}
+    for image in images:
+        try:
+            key = hashlib.sha256(read_regular_file(image, PhotoLimits().max_bytes)).hexdigest()
+        except BundleError:
+            key = str(image)
+        first.setdefault(key, image)
+    return list(first.values())
 
 
 def _named(images: list[Path]) -> dict[str, Path]:

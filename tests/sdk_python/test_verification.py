@@ -142,14 +142,24 @@ def test_coarse_and_unordered_scores_break_only_with_enough_photos(
             path = tmp_path / f"{name}-{radius}.png"
             Image.fromarray(photo).filter(ImageFilter.GaussianBlur(radius)).save(path)
             paths.append(path)
-    copies = [tmp_path / f"again-{i}.png" for i in range(10)]
-    for path in copies:
-        shutil.copy(paths[0], path)
-    found = verify_bundle(tiny_bundle, images=[*paths, *copies], promise=Promise(srcc=0.5, unique=0.95))
+    same = [tmp_path / f"again-{i}.png" for i in range(10)]
+    for i, path in enumerate(same):
+        Image.open(paths[0]).save(path, dpi=(72 + i, 72))  # another file of the same pixels
+    found = verify_bundle(tiny_bundle, images=[*paths, *same], promise=Promise(srcc=0.5, unique=0.95))
     assert {line.split(":")[0] for line in found.broken} == {"int8 against fp32", "fp32"}
     assert all("unique share" in line for line in found.broken)
     assert found.parity.worst[0][0].endswith(".png") and "/" not in found.parity.worst[0][0]
     assert verify_bundle(tiny_bundle, images=paths, promise=Promise(srcc=0.5, unique=0.95)).broken == []
+
+
+def test_a_copy_of_a_photo_is_compared_once(tiny_bundle: Path, tmp_path: Path, photos: dict[str, np.ndarray]) -> None:
+    for name in ("astronaut", "coffee"):
+        Image.fromarray(photos[name]).save(tmp_path / f"{name}.png")
+    shutil.copy(tmp_path / "coffee.png", tmp_path / "again.png")
+    paths = [*sorted(tmp_path.iterdir()), tmp_path / "missing.png", tmp_path / "gone.png"]
+    found = verify_bundle(tiny_bundle, images=paths, promise=Promise())
+    assert found.parity.n == 2 and found.source == "4 photos (copies of them left out: 1)"
+    assert set(found.failed) == {"missing.png", "gone.png"}
 
 
 def test_photos_that_cannot_be_scored_are_left_out_by_name(tiny_bundle: Path, tmp_path: Path) -> None:
