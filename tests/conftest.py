@@ -28,8 +28,11 @@ if _WORKER and hasattr(os, "sched_setaffinity"):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
-    """The whole suite runs on every core, a file's tests in one process; named files without others beside them."""
+    """The whole suite runs on every core, a file's tests in one process, and its slow tests in CI alone, or with an
+    ``-m`` of one's own. Named files run whole, without others beside them."""
     whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    if whole and not (config.option.markexpr or os.environ.get("CI")):
+        config.option.markexpr = "not slow"
     free = not _WORKER and config.pluginmanager.hasplugin("xdist") and config.option.numprocesses is None
     if whole and free and not config.option.usepdb:
         # More than four would want more memory than time they save.

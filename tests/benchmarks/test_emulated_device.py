@@ -25,7 +25,7 @@ from pocketiqa.runtime import load_program
 from benchmarks.record import PerfRecord
 from tests.debian_root import RootUnavailable
 
-pytestmark = pytest.mark.device
+pytestmark = [pytest.mark.device, pytest.mark.slow]
 
 # The tests' tiny program ends in a matrix product and a sigmoid, which each processor computes in its own way. A wrong
 # int8 kernel is off by 1e-2.
@@ -74,7 +74,6 @@ def arguments(device: EmulatedDevice, transport: str, bundle: Path, json: Path) 
     return ["latency", "--bundle", str(bundle), "--device", url, "--json", str(json), "--warmups", "1", *extra]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("transport", ["ssh", "adb"])
 def test_the_shipped_int8_program_is_measured_and_gives_the_hosts_scores_to_the_bit_everywhere(
     device: EmulatedDevice, shipped: Path, tmp_path: Path, transport: str

@@ -41,6 +41,7 @@ def test_a_finished_run_started_again_changes_nothing(tmp_path: Path) -> None:
     assert (tmp_path / "metrics.csv").read_text() == before
 
 
+@pytest.mark.slow
 def test_two_processes_learn_what_one_learns_from_the_same_batches(tmp_path: Path) -> None:
     one = trained(tmp_path / "one", STEPS, dropout=0.0)
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]

@@ -26,6 +26,8 @@ from program_server import program_server
 from mobile_export.bundle.golden import WALL, golden_photos
 from mobile_export.integration.kotlin import MODULE
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def exchange(

@@ -118,6 +118,7 @@ def test_an_operator_that_a_backend_lacks_ends_the_build_with_what_to_do() -> No
         check_operators("mine", exported, [XNNPACK_INT8, COREML_FP16])
 
 
+@pytest.mark.slow
 def test_an_operator_that_only_the_interpreter_lacks_leaves_a_row_that_says_so(
     small_config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

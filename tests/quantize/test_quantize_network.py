@@ -55,6 +55,7 @@ def test_the_better_of_ptq_and_qat_is_written_with_a_verdict_and_loads_again(
     load_prepared(TinyStudent().eval(), tmp_path / "int8.safetensors", record["weights_sha256"])
 
 
+@pytest.mark.slow
 def test_a_drop_that_int8_cannot_keep_reverts_layers_and_tells_the_price(
     arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

@@ -48,6 +48,7 @@ def errors(network: torch.nn.Module, photos: TuningPhotos) -> np.ndarray:
         return np.stack([network(views)[0][0].numpy() for views in photos.inputs]) - photos.targets
 
 
+@pytest.mark.slow
 def test_the_same_inputs_give_the_same_bytes_and_other_photos_others(
     student: TinyStudent, tuned_on: TuningPhotos, made: Callable[[Recipe], Prepared]
 ) -> None:

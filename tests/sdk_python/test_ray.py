@@ -75,6 +75,7 @@ def rows_of_score(bundle: Path, *photos: str) -> list[dict]:
         return rows_in(output)
 
 
+@pytest.mark.slow
 def test_rows_are_those_of_score_and_the_next_call_goes_on(
     local_ray: None, album: Path, tiny_bundle: Path, tmp_path: Path
 ) -> None:
