@@ -41,8 +41,17 @@ def executorch_bindings() -> ModuleType:
 
     Not through ``executorch.runtime``: for the class of one warning that imports the exporter as well, which
     takes twice as long as all else.
+
+    Raises:
+        RuntimeUnavailable: there is no torch.
     """
-    importlib.import_module("torch")  # first: the extension needs torch's libraries
+    try:
+        importlib.import_module("torch")  # first: the extension needs torch's libraries
+    except ModuleNotFoundError:
+        raise RuntimeUnavailable(
+            "executorch needs torch, which is not installed: pip install torch; on Python 3.12 or later "
+            "pip install executorch-numpy-runtime needs none"
+        ) from None
     try:
         return importlib.import_module("executorch.extension.pybindings._C")
     except ModuleNotFoundError:  # it had another name in 1.4

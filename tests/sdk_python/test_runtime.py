@@ -13,6 +13,7 @@ from pocketiqa.errors import BundleError, RuntimeUnavailable
 from pocketiqa.runtime import PTE, RUNTIMES, Program, installed_runtimes, load_program
 from pocketiqa.runtimes.executorch import pool_of
 from pocketiqa.scorer import Scorer
+from pocketiqa.threadpool import executorch_bindings
 
 RANDOM = np.random.default_rng(5).random((2, 3, 64, 64), dtype=np.float32)
 
@@ -47,6 +48,12 @@ def test_loading_a_program_imports_no_exporter(tiny_bundle: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "True"]
+
+
+def test_without_torch_the_official_runtime_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(RuntimeUnavailable, match=r"executorch needs torch.*pip install torch"):
+        executorch_bindings()
 
 
 def test_a_path_and_its_bytes_load_the_same_program(
