@@ -45,6 +45,13 @@ def _teacher_scores(arguments: list[str]) -> dict[str, object]:
     return write_teacher_scores(tyro.cli(TeacherScoresConfig, prog="python -m distill teacher-scores", args=arguments))
 
 
+def _labels(arguments: list[str]) -> dict[str, object]:
+    """write CLIP's scores of photos and of severity ladders, for the student's heads"""
+    from distill.stages.label_photos import LabelsConfig, label_photos
+
+    return label_photos(tyro.cli(LabelsConfig, prog="python -m distill labels", args=arguments))
+
+
 def _explain(arguments: list[str]) -> dict[str, object]:
     """say what each view, depth and hidden unit added to a photo's score"""
     from distill.stages.explain_score import ExplainConfig, explain_score
@@ -53,7 +60,8 @@ def _explain(arguments: list[str]) -> dict[str, object]:
 
 
 _COMMANDS = {
-    "teacher": _teacher, "trunk": _trunk, "student": _student, "teacher-scores": _teacher_scores, "explain": _explain,
+    "teacher": _teacher, "trunk": _trunk, "student": _student, "teacher-scores": _teacher_scores, "labels": _labels,
+    "explain": _explain,
 }  # fmt: skip
 _USAGE = f"usage: python -m distill {{{','.join(_COMMANDS)}}} [options]"
 

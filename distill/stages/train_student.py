@@ -2,12 +2,13 @@
 
     python -m distill student --mos-set biq2021 --mos-folder DIR --pristine DIR [DIR ...]
     python -m distill student … --teacher runs/teacher --run runs/student
-    python -m distill student … --trunk runs/trunk
+    python -m distill student … --trunk runs/trunk --labels runs/labels.csv
 
 The first line fits the heads to people's scores and to severity ladders; the trunk is the shipped student's. In the
 second line three tenths of each score are the teacher's, stage C trains the trunk beneath those heads, and they are
 fitted again to what it has become, unless ``--distil.steps.steps 0`` ends before it. The third line fits them to a
-trunk that ``python -m distill trunk`` has trained from a live teacher. The student is written as
+trunk that ``python -m distill trunk`` has trained from a live teacher, and to what ``python -m distill labels`` says of
+scored photos, of others and of degraded copies. The student is written as
 safetensors beside a JSON file with the command, seed, data hashes and validation figures that made it.
 """
 
@@ -47,6 +48,7 @@ from distill.teacher.teacher import Teacher
 from distill.training.feature_sets import ladder_features, scored_features
 from distill.training.features import LadderFeatures, ScoredFeatures
 from distill.training.frozen_trunk import FrozenTrunk
+from distill.training.labels import Labels, labelled_features, read_labels
 from distill.training.run_folder import RunFolder
 from distill.training.trainer import TrainerConfig
 
@@ -65,6 +67,8 @@ class StudentConfig:
         ship: write it to ``distill/networks/weights``, from where every later command takes it.
         teacher: the run folder of a trained teacher; without it people's scores are all that the heads learn from.
         trunk: the run folder of a trained trunk, in the place of ``teacher``.
+        labels: what ``python -m distill labels`` wrote. Its scores of the MOS set's photos are taken for the teacher's,
+            and the heads are fitted to all that it holds beside them too.
         cache: where the frozen trunk's features are kept.
         kinds_per_photo: severity ladders for each pristine photo.
         limit: use only so many MOS photos and pristine photos; for a trial run.
@@ -83,6 +87,7 @@ class StudentConfig:
     ship: bool = False
     teacher: Path | None = None
     trunk: Path | None = None
+    labels: Path | None = None
     cache: Path = Path("runs/cache")
     kinds_per_photo: int = 2
     limit: int | None = None
@@ -147,17 +152,20 @@ def train_student(config: StudentConfig) -> dict[str, object]:
     teacher = None if config.teacher is None else load_trained_teacher(config.teacher)
     trunk = None if config.trunk is None else load_trunk_run(config.trunk)
     student = load_student(SHIPPED_STUDENT) if trunk is None else trunk.student()
-    labels = None
-    if teacher is not None:
-        labels = pseudo_labels(teacher, mos_set, config.cache)
+    told, more = None, None
+    if config.labels is not None:
+        more = read_labels(config.labels)
+        told = more.of(mos_set)
+    elif teacher is not None:
+        told = pseudo_labels(teacher, mos_set, config.cache)
     elif trunk is not None:
-        labels = trunk.scores(mos_set)
-    scored, ladders, figures = _fit_heads(student, mos_set, photos, labels, held_out, config)
+        told = trunk.scores(mos_set)
+    scored, ladders, figures = _fit_heads(student, mos_set, photos, told, more, held_out, config)
     trunk_learns = teacher is not None and config.distil.steps.steps > 0
     distilled = {}
     if trunk_learns:
         distilled = _distil(student, teacher, mos_set, photos, scored, ladders, config)
-        *_, figures = _fit_heads(student, mos_set, photos, labels, held_out, config)
+        *_, figures = _fit_heads(student, mos_set, photos, told, more, held_out, config)
     record = student_record(
         seed=config.seed,
         fitted={"attributes": dataclasses.asdict(config.attributes), "hidden": dataclasses.asdict(config.hidden)},
@@ -179,6 +187,8 @@ def train_student(config: StudentConfig) -> dict[str, object]:
         }
     if trunk is not None:
         record["distillation"] = {"told": config.distil.pseudo_labels, **trunk.record}
+    if more is not None:
+        record.setdefault("distillation", {"told": config.distil.pseudo_labels})["labels"] = more.record
     save_student(student, record, config.file)
     return record
 
@@ -187,7 +197,8 @@ def _fit_heads(
     student: Student,
     mos_set: MosSet,
     photos: list[Path],
-    labels: torch.Tensor | None,
+    told: torch.Tensor | None,
+    labels: Labels | None,
     held_out: np.ndarray,
     config: StudentConfig,
 ) -> tuple[ScoredFeatures, LadderFeatures, dict[str, object]]:
@@ -195,12 +206,14 @@ def _fit_heads(
     trunk = FrozenTrunk(StudentFeatures(student), INPUT_SPEC)
     scored = scored_features(mos_set, trunk, config.cache)
     ladders = ladder_features(photos, config.kinds_per_photo, config.seed, trunk, config.cache)
-    targets = scored if labels is None else scored.blended(labels, config.distil.pseudo_labels)
+    targets = scored if told is None else scored.blended(told, config.distil.pseudo_labels)
     teaching = targets.take(~held_out)
+    if labels is not None and (more := labelled_features(labels, mos_set, trunk, config.cache)):
+        teaching = teaching.joined(more)
     score = fit_hidden_units(teaching, ladders, config.hidden, config.seed)
     heads = stack_heads(score, fit_attributes(ladders, teaching.features, config.attributes))
     student.heads.set_linear(*heads)
-    return scored, ladders, validation_figures(scored, labels, held_out, heads)
+    return scored, ladders, validation_figures(scored, told, held_out, heads)
 
 
 def _distil(

@@ -24,6 +24,14 @@ class ScoredFeatures:
         """The same photos with ``share`` of ``pseudo_labels`` n, a teacher's scores, in the place of people's."""
         return ScoredFeatures(self.features, (1 - share) * self.mos + share * pseudo_labels, self.sources)
 
+    def joined(self, other: ScoredFeatures) -> ScoredFeatures:
+        """These photos and ``other``'s."""
+        return ScoredFeatures(
+            torch.cat([self.features, other.features]),
+            torch.cat([self.mos, other.mos]),
+            np.concatenate([self.sources, other.sources]),
+        )
+
     def rows_by_source(self) -> list[torch.Tensor]:
         """Each source's rows, int64, sources in the order of their names."""
         return [torch.from_numpy(np.flatnonzero(self.sources == name)) for name in np.unique(self.sources)]

@@ -23,7 +23,7 @@ from tiny_towers import tiny_towers
 from torch import nn
 from trained_line import Line
 
-from distill.data.mos_sets import MosSet, split_by_hash
+from distill.data.mos_sets import MosSet, read_own_photos, split_by_hash
 from distill.data.photo_pool import PhotoPool
 from distill.heads.attributes import AttributesConfig, fit_attributes
 from distill.heads.hidden_units import HiddenUnitsConfig, fit_hidden_units
@@ -48,6 +48,7 @@ from distill.teacher.clip_features import BlockStatistics
 from distill.teacher.teacher import Teacher, TeacherConfig
 from distill.training.distributed import this_process
 from distill.training.features import LadderFeatures, ScoredFeatures
+from distill.training.labels import write_labels
 from distill.training.run_folder import RunFolder
 from distill.training.trainer import TrainerConfig, train
 
@@ -380,6 +381,14 @@ def small_student(world: World) -> StudentConfig:
     )  # fmt: skip
 
 
+def labels_of(world: World) -> Path:
+    """A teacher's scores of the photos that people scored, and of one more."""
+    scored = read_own_photos(world.scored, "train").paths
+    more = next(path for path in sorted(world.other.rglob("*.png")) if path.is_file())
+    write_labels(world.folder / "labels.csv", [(path, i / len(scored)) for i, path in enumerate([*scored, more])])
+    return world.folder / "labels.csv"
+
+
 def small_teacher(world: World) -> TeacherRunConfig:
     return TeacherRunConfig(
         world.run(), [world.pristine], ["own"], [world.scored], cache=world.folder / "cache", kinds_per_photo=1,
@@ -423,6 +432,7 @@ OTHERS: dict[tuple[type, str], Callable[[World], object]] = {
     (StudentConfig, "out"): lambda world: world.folder / "out.safetensors",
     (StudentConfig, "teacher"): lambda world: world.folder,
     (StudentConfig, "trunk"): lambda world: world.folder,
+    (StudentConfig, "labels"): lambda world: labels_of(world),
     (StudentConfig, "cache"): lambda world: world.folder / "another cache",
     (StudentConfig, "limit"): lambda _: 10,
     (StudentConfig, "seed"): lambda _: 1,
