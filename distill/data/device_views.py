@@ -7,6 +7,7 @@ between rows and columns: a value differs by a fifth of such a step on average, 
 from __future__ import annotations
 
 import torch
+from pocketiqa.halving import factor_of
 from pocketiqa.preprocess import PreprocessSpec, detail_scale
 from torch.nn.functional import interpolate
 
@@ -20,8 +21,13 @@ def views_of(photos: torch.Tensor, spec: PreprocessSpec) -> torch.Tensor:
 
     Returns:
         float32 B×V×3×H×W in [0, 1].
+
+    Raises:
+        ValueError: the photos are so large that ``preprocess`` halves them.
     """
     side = photos.shape[-1]
+    if factor_of((side, side), enough := spec.enough_for_whole) > 1:
+        raise ValueError(f"photos of {side} pixels a side are halved for their views; give at most {2 * enough - 2}")
     views = []
     for view in spec.views:
         if view == "whole":

@@ -10,6 +10,8 @@ power of two, and rounded up.
 * Any other picture is decoded whole, brought upright and to sRGB, and then each pixel is the mean of a square, as
   Pillow's ``Image.reduce`` rounds it. So is a JPEG halved by who cannot do it while decoding, a browser for instance;
   ``benchmarks/experiments/RESULTS.md`` has by how much the scores differ.
+* For the ``whole`` view alone, any picture is halved on in that way (``PreprocessSpec.enough_for_whole``; 640 for the
+  shipped student).
 
 The mean of a square of ``n`` values of 8 bits, in integers: ``(sum + n // 2) * (2**24 // n) // 2**24``. A square at the
 right or lower edge is as large as the photo leaves it.

@@ -88,3 +88,10 @@ def test_views_on_the_device_are_the_sdks_to_a_few_steps_of_eight_bits(
     assert got.shape == expected.shape
     assert (got - expected).abs().max() <= 5.001 / 255
     assert (got - expected).abs().mean() < 0.2 / 255
+
+
+def test_photos_that_the_sdk_would_halve_are_refused_on_the_device() -> None:
+    spec = PreprocessSpec(16, 16, reduction="halves")
+    assert views_of(torch.zeros(1, 3, 62, 62), spec).shape == (1, 1, 3, 16, 16)
+    with pytest.raises(ValueError, match="photos of 63 pixels a side are halved for their views; give at most 62"):
+        views_of(torch.zeros(1, 3, 63, 63), spec)

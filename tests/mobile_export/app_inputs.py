@@ -16,10 +16,13 @@ from mobile_export.bundle.golden import WALL, golden_photos
 SPECS = {
     "shipped": Bundle.open().manifest.input,
     "tall": PreprocessSpec(height=224, width=160, views=("detail", "whole"), resample="lanczos", detail_short_side=300),
-    "halves": PreprocessSpec(height=64, width=96, views=("whole", "detail"), detail_short_side=100, reduction="halves"),
+    "halves": PreprocessSpec(height=64, width=80, views=("whole", "detail"), detail_short_side=150, reduction="halves"),
     "wide": PreprocessSpec(height=96, width=256, views=("detail",), resample="bilinear", detail_short_side=96),
 }
-SIZES = [(321, 320), (320, 900), (1500, 1100), (900, 1400), (40, 1500), (2000, 90), (320, 320), (16, 16), (17, 400)]
+SIZES = [
+    *((321, 320), (320, 900), (1500, 1100), (900, 1400), (40, 1500), (2000, 90), (320, 320), (16, 16), (17, 400)),
+    (1301, 1283),  # halved for the whole view alone where the shipped spec is, else halved for both and then on
+]
 
 
 def write_pixels(folder: Path) -> None:

@@ -47,12 +47,15 @@ def in_node(expression: str, given: object = None) -> Any:
 
 
 SPECS = (
-    PreprocessSpec(320, 320, ("whole", "detail")),
+    PreprocessSpec(320, 320, ("whole", "detail"), reduction="halves"),
     PreprocessSpec(224, 300, ("detail",), detail_short_side=333, resample="lanczos"),
     PreprocessSpec(97, 131, ("detail", "whole"), resample="bilinear"),
     PreprocessSpec(64, 64, ("whole", "detail"), detail_short_side=100, reduction="halves"),
 )
-SIZES = [(320, 320), (321, 320), (320, 900), (900, 320), (1500, 1100), (900, 1400), (60, 1200), (1200, 60), (17, 16)]
+SIZES = [
+    *((320, 320), (321, 320), (320, 900), (900, 320), (1500, 1100), (900, 1400), (60, 1200), (1200, 60), (17, 16)),
+    (1301, 1283),  # halved for the whole view alone by the first spec; the last halves 1500×1100 for both, and then on
+]
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,8 @@ from pocketiqa.bundle import DEFAULT_BUNDLE, Bundle
 from pocketiqa.check_input import InputCheck, check_input, read_tensor
 from pocketiqa.cli import main
 from pocketiqa.errors import BundleError, PhotoError
+from pocketiqa.halving import halved
+from pocketiqa.photo import load_photo
 from pocketiqa.preprocess import PreprocessSpec, preprocess
 
 WALL = Path(__file__).parents[2] / "mobile_export" / "golden" / "inputs" / "wall.jpg"
@@ -321,6 +323,10 @@ def test_a_tensor_of_a_large_photo_that_was_not_halved_first_is_named(
     by_means = preprocess(Image.open(path), spec)
     assert np.array_equal(by_means, tensor) == (style == "PNG")
     assert check_input(bundle, by_means, path).mistakes == []
+    whole = "view whole: made of {}, where one of a short side of 718 comes first"
+    detail = "view detail: made of the whole photo, where one of a short side of 1435 comes first"
     mistakes = check_input(bundle, preprocess(path, spec.of_tensor), path).mistakes
-    assert len(mistakes) >= 1
-    assert all("made of the whole photo, where one of a short side of 1435 comes first" in one for one in mistakes)
+    assert mistakes == [whole.format("the whole photo"), detail]
+    tensor[0] = preprocess(halved(load_photo(path), spec.enough), spec.of_tensor)[0]
+    mistakes = check_input(bundle, tensor, path).mistakes
+    assert mistakes == [whole.format("a picture of a short side of 1435")]

@@ -109,8 +109,28 @@ def test_other_formats_images_and_arrays_become_means_of_squares(coffee: Image.I
         assert np.array_equal(preprocess(photo, SPEC), of_halved(Image.fromarray(expected)))
 
 
+@pytest.mark.parametrize("size", [(180, 200), (182, 300), (183, 184), (257, 184), (190, 367)])
+def test_the_whole_view_comes_from_means_as_often_as_twice_its_longer_side_is_left(
+    coffee: Image.Image, size: tuple[int, int]
+) -> None:
+    spec = replace(SPEC, detail_short_side=1024)  # so that no photo here is halved for both views
+    photo = coffee.resize(size)
+    small = photo if min(size) < 183 else Image.fromarray(means(np.asarray(photo), 2))
+    for given in (photo, encoded(photo, "PNG")):
+        whole, detail = preprocess(given, spec)
+        assert np.array_equal(whole, preprocess(small, spec.of_tensor)[0])
+        assert np.array_equal(detail, preprocess(photo, spec.of_tensor)[1])
+
+
+def test_the_whole_view_of_a_halved_photo_comes_from_it_halved_on(coffee: Image.Image) -> None:
+    spec = replace(SPEC, width=16, height=20)
+    assert (spec.enough, spec.enough_for_whole) == (ENOUGH, 40)
+    jpeg = encoded(coffee.resize((333, 340)))
+    assert np.array_equal(preprocess(jpeg, spec)[0], preprocess(by_pillow(jpeg, 4).reduce(2), spec.of_tensor)[0])
+
+
 def of_halved(small: Image.Image) -> np.ndarray:
-    """Both views of a halved photo, by the module's words."""
+    """Both views of a halved photo of which no more can be halved, by the module's words."""
     plain = SPEC.of_tensor
     bicubic = preprocess(small, plain)
     lanczos = preprocess(small, replace(plain, resample="lanczos"))[1]
@@ -223,15 +243,17 @@ def test_a_manifest_says_version_2_where_it_reduces_and_is_read_back() -> None:
 
 
 @pytest.mark.parametrize(
-    ("spec", "enough"),
+    ("spec", "enough", "for_whole"),
     [
-        (PreprocessSpec(320, 320, reduction="halves"), 1433),
-        (PreprocessSpec(320, 400, detail_short_side=96, reduction="halves"), 560),
-        (PreprocessSpec(320, 320), None),
+        (PreprocessSpec(320, 320, reduction="halves"), 1433, 640),
+        (PreprocessSpec(320, 400, detail_short_side=96, reduction="halves"), 560, 800),
+        (PreprocessSpec(320, 320), None, None),
     ],
 )
-def test_enough_is_what_the_larger_of_detail_and_view_needs(spec: PreprocessSpec, enough: int | None) -> None:
-    assert spec.enough == enough
+def test_enough_is_what_the_larger_of_detail_and_view_needs_and_of_the_whole_view_twice_its_longer_side(
+    spec: PreprocessSpec, enough: int | None, for_whole: int | None
+) -> None:
+    assert (spec.enough, spec.enough_for_whole) == (enough, for_whole)
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the system tells no peak of memory")

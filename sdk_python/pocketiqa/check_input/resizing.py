@@ -26,17 +26,21 @@ def resizing_mistakes(rgb: Image.Image, pixels: np.ndarray, expected: np.ndarray
         rgb: the photo, not reduced.
     """
     mistakes = []
-    unreduced = preprocess(rgb, spec.of_tensor)
     reduced = halved(rgb, spec.enough)
-    for view, given, right, from_all in zip(spec.views, pixels, expected, unreduced):
+    early = {"the whole photo": rgb, f"a picture of a short side of {min(reduced.size)}": reduced}
+    from_early = {name: preprocess(picture, spec.of_tensor) for name, picture in early.items()}
+    for number, (view, given, right) in enumerate(zip(spec.views, pixels, expected)):
         gap = np.abs(given - right)
         if is_right(gap):
             continue
         plain = float(gap.mean())
         shift, left = _shift(given, right)
-        others = _other_resizes(reduced, view, spec)
-        if reduced is not rgb:
-            others[f"made of the whole photo, where one of a short side of {min(reduced.size)} comes first"] = from_all
+        source = halved(reduced, spec.enough_for_whole) if view == "whole" else reduced
+        others = _other_resizes(source, view, spec)
+        for name, picture in early.items():
+            if picture is not source:
+                belongs = f"where one of a short side of {min(source.size)} comes first"
+                others[f"made of {name}, {belongs}"] = from_early[name][number]
         rivals = {name: float(np.abs(given - other).mean()) for name, other in others.items()}
         if np.hypot(*shift) >= _FEWEST_SHIFT:
             rivals[

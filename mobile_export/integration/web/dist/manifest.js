@@ -76,6 +76,7 @@ function inputOf(values) {
         detailShortSide,
         resample: resample,
         enough: reduction === "halves" ? Math.floor((Math.max(detailShortSide, height, width) * 7) / 5) : null,
+        enoughForWhole: reduction === "halves" ? 2 * Math.max(height, width) : null,
     };
 }
 function namesOf(values) {

@@ -9,6 +9,8 @@ export interface InputSpec {
     resample: Filter;
     /** Pixels that must be left of a photo's short side when it is halved; null where no photo is halved. */
     enough: number | null;
+    /** What must be left of a picture's short side when it is halved for the `whole` view; null where none is. */
+    enoughForWhole: number | null;
 }
 /** What a photo may cost before it is refused; the Python package has the same limits. */
 export declare const LIMITS: {

@@ -25,10 +25,7 @@ export function preprocess(photo, spec) {
     const plane = spec.height * spec.width;
     const tensor = new Float32Array(spec.views.length * 3 * plane);
     spec.views.forEach((view, number) => {
-        const box = view === "whole" ? whole(source) : detail(source, spec);
-        const bytes = resize(source, box, spec.width, spec.height, spec.resample);
-        if (view === "detail" && source !== photo)
-            sharpen(bytes, resize(source, box, spec.width, spec.height, "lanczos"));
+        const bytes = view === "whole" ? whole(source, spec) : detail(source, spec, source !== photo);
         for (let channel = 0; channel < 3; channel++) {
             const start = (3 * number + channel) * plane;
             for (let i = 0; i < plane; i++)
@@ -46,19 +43,25 @@ export function checkSize(width, height) {
         throw new PocketIqaError(`${width}×${height} pixels is over the limit of ${LIMITS.maxPixels} pixels; downscale it`);
     }
 }
+function whole(photo, spec) {
+    const source = halved(photo, spec.enoughForWhole);
+    const box = { left: 0, top: 0, right: source.width, bottom: source.height };
+    return resize(source, box, spec.width, spec.height, spec.resample);
+}
 /**
  * Halving takes a little of the finest detail, bicubic a little more, and Lanczos gives as much back: a halved photo's
  * detail is their mean, rounded down.
  */
-function sharpen(bicubic, lanczos) {
-    for (let i = 0; i < bicubic.length; i++)
-        bicubic[i] = (bicubic[i] + lanczos[i]) >> 1;
-}
-function whole(photo) {
-    return { left: 0, top: 0, right: photo.width, bottom: photo.height };
+function detail(photo, spec, isHalved) {
+    const box = detailBox(photo, spec);
+    const bicubic = resize(photo, box, spec.width, spec.height, spec.resample);
+    if (!isHalved)
+        return bicubic;
+    const lanczos = resize(photo, box, spec.width, spec.height, "lanczos");
+    return bicubic.map((byte, i) => (byte + lanczos[i]) >> 1);
 }
 /** The centre, in the photo's own coordinates: a huge or very long photo is never resized whole. */
-function detail(photo, spec) {
+function detailBox(photo, spec) {
     const reduce = Math.min(1, spec.detailShortSide / Math.min(photo.width, photo.height));
     const scale = Math.max(reduce, spec.width / photo.width, spec.height / photo.height);
     const width = spec.width / scale;

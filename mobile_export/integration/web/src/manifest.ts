@@ -104,6 +104,7 @@ function inputOf(values: Values): InputSpec {
     detailShortSide,
     resample: resample as Filter,
     enough: reduction === "halves" ? Math.floor((Math.max(detailShortSide, height, width) * 7) / 5) : null,
+    enoughForWhole: reduction === "halves" ? 2 * Math.max(height, width) : null,
   };
 }
 

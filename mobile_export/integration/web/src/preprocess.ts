@@ -1,7 +1,7 @@
 // A photo's pixels to the input tensor that manifest.json describes under `input`. No browser is needed.
 import { PocketIqaError } from "./errors.js";
 import { halved } from "./halving.js";
-import { type Box, type Filter, type Pixels, resize } from "./resample.js";
+import { type Box, type Bytes, type Filter, type Pixels, resize } from "./resample.js";
 
 export type View = "whole" | "detail";
 
@@ -14,6 +14,8 @@ export interface InputSpec {
   resample: Filter;
   /** Pixels that must be left of a photo's short side when it is halved; null where no photo is halved. */
   enough: number | null;
+  /** What must be left of a picture's short side when it is halved for the `whole` view; null where none is. */
+  enoughForWhole: number | null;
 }
 
 /** What a photo may cost before it is refused; the Python package has the same limits. */
@@ -41,9 +43,7 @@ export function preprocess(photo: Pixels, spec: InputSpec): Float32Array {
   const plane = spec.height * spec.width;
   const tensor = new Float32Array(spec.views.length * 3 * plane);
   spec.views.forEach((view, number) => {
-    const box = view === "whole" ? whole(source) : detail(source, spec);
-    const bytes = resize(source, box, spec.width, spec.height, spec.resample);
-    if (view === "detail" && source !== photo) sharpen(bytes, resize(source, box, spec.width, spec.height, "lanczos"));
+    const bytes = view === "whole" ? whole(source, spec) : detail(source, spec, source !== photo);
     for (let channel = 0; channel < 3; channel++) {
       const start = (3 * number + channel) * plane;
       for (let i = 0; i < plane; i++) tensor[start + i] = bytes[3 * i + channel] / 255;
@@ -66,20 +66,26 @@ export function checkSize(width: number, height: number): void {
   }
 }
 
+function whole(photo: Pixels, spec: InputSpec): Bytes {
+  const source = halved(photo, spec.enoughForWhole);
+  const box = { left: 0, top: 0, right: source.width, bottom: source.height };
+  return resize(source, box, spec.width, spec.height, spec.resample);
+}
+
 /**
  * Halving takes a little of the finest detail, bicubic a little more, and Lanczos gives as much back: a halved photo's
  * detail is their mean, rounded down.
  */
-function sharpen(bicubic: Uint8Array | Uint8ClampedArray, lanczos: Uint8Array | Uint8ClampedArray): void {
-  for (let i = 0; i < bicubic.length; i++) bicubic[i] = (bicubic[i] + lanczos[i]) >> 1;
-}
-
-function whole(photo: Pixels): Box {
-  return { left: 0, top: 0, right: photo.width, bottom: photo.height };
+function detail(photo: Pixels, spec: InputSpec, isHalved: boolean): Bytes {
+  const box = detailBox(photo, spec);
+  const bicubic = resize(photo, box, spec.width, spec.height, spec.resample);
+  if (!isHalved) return bicubic;
+  const lanczos = resize(photo, box, spec.width, spec.height, "lanczos");
+  return bicubic.map((byte, i) => (byte + lanczos[i]) >> 1);
 }
 
 /** The centre, in the photo's own coordinates: a huge or very long photo is never resized whole. */
-function detail(photo: Pixels, spec: InputSpec): Box {
+function detailBox(photo: Pixels, spec: InputSpec): Box {
   const reduce = Math.min(1, spec.detailShortSide / Math.min(photo.width, photo.height));
   const scale = Math.max(reduce, spec.width / photo.width, spec.height / photo.height);
   const width = spec.width / scale;

@@ -1,6 +1,6 @@
 // Pillow's antialiased resize, integer by integer: weights in 22 fractional bits, rounded to 8 bits after each pass.
 
-type Bytes = Uint8Array | Uint8ClampedArray;
+export type Bytes = Uint8Array | Uint8ClampedArray;
 
 export type Filter = "bilinear" | "bicubic" | "lanczos";
 

@@ -14,6 +14,9 @@ public struct InputSpec: Sendable {
     /// Pixels that must be left of a photo's short side when it is halved; nil where no photo is halved.
     public var enough: Int? { reduction == "halves" ? max(detailShortSide, height, width) * 7 / 5 : nil }
 
+    /// What must be left of a picture's short side when it is halved for the `whole` view; nil where none is.
+    public var enoughForWhole: Int? { reduction == "halves" ? 2 * max(height, width) : nil }
+
     /// Of the tensor: views, 3, height, width.
     public var shape: [Int] { [views.count, 3, height, width] }
 

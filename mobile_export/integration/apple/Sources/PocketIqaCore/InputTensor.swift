@@ -6,16 +6,15 @@
 public func inputTensor(_ photo: some Photo, _ spec: InputSpec) throws -> [Float] {
     try checkSize(photo.width, photo.height)
     let factor = halvingFactor(photo.width, photo.height, spec.enough)
-    return factor == 1 ? tensor(photo, spec, isHalved: false) : try tensor(halved(photo, factor), spec, isHalved: true)
+    return try factor == 1
+        ? tensor(photo, spec, isHalved: false) : tensor(halved(photo, factor), spec, isHalved: true)
 }
 
-private func tensor(_ photo: some Photo, _ spec: InputSpec, isHalved: Bool) -> [Float] {
+private func tensor(_ photo: some Photo, _ spec: InputSpec, isHalved: Bool) throws -> [Float] {
     let area = spec.height * spec.width
     var tensor = [Float](repeating: 0, count: spec.views.count * 3 * area)
     for (index, view) in spec.views.enumerated() {
-        let box = box(of: view, photo, spec)
-        let pixels = isHalved && view == "detail"
-            ? detailOfHalved(photo, box, spec) : resize(photo, box, spec.height, spec.width, spec.resample)
+        let pixels = try view == "whole" ? whole(photo, spec) : detail(photo, spec, isHalved)
         for channel in 0..<3 {
             let start = (3 * index + channel) * area
             for place in 0..<area { tensor[start + place] = Float(pixels[3 * place + channel]) / 255 }
@@ -24,9 +23,20 @@ private func tensor(_ photo: some Photo, _ spec: InputSpec, isHalved: Bool) -> [
     return tensor
 }
 
+private func whole(_ photo: some Photo, _ spec: InputSpec) throws -> [UInt8] {
+    func resized(_ photo: some Photo) -> [UInt8] {
+        let box = Box(left: 0, top: 0, right: Float(photo.width), bottom: Float(photo.height))
+        return resize(photo, box, spec.height, spec.width, spec.resample)
+    }
+    let factor = halvingFactor(photo.width, photo.height, spec.enoughForWhole)
+    return try factor == 1 ? resized(photo) : resized(halved(photo, factor))
+}
+
 /// Halving takes a little of the finest detail, bicubic a little more, and Lanczos gives as much back: their mean.
-private func detailOfHalved(_ photo: some Photo, _ box: Box, _ spec: InputSpec) -> [UInt8] {
+private func detail(_ photo: some Photo, _ spec: InputSpec, _ isHalved: Bool) -> [UInt8] {
+    let box = detailBox(photo, spec)
     let bicubic = resize(photo, box, spec.height, spec.width, spec.resample)
+    if !isHalved { return bicubic }
     let lanczos = resize(photo, box, spec.height, spec.width, "lanczos")
     return zip(bicubic, lanczos).map { UInt8((Int($0) + Int($1)) / 2) }
 }
@@ -48,11 +58,10 @@ struct Box {
     let left, top, right, bottom: Float
 }
 
-private func box(of view: String, _ photo: some Photo, _ spec: InputSpec) -> Box {
+/// The centre at native pixels, of a photo over detail_short_side after a reduction to it, and of one smaller than the
+/// view after an enlargement.
+private func detailBox(_ photo: some Photo, _ spec: InputSpec) -> Box {
     let (width, height) = (Double(photo.width), Double(photo.height))
-    if view == "whole" { return Box(left: 0, top: 0, right: Float(width), bottom: Float(height)) }
-    // `detail`: the centre at native pixels, of a photo over detail_short_side after a reduction to it, and of one
-    // smaller than the view after an enlargement.
     let reduce = min(1, Double(spec.detailShortSide) / min(width, height))
     let scale = max(reduce, Double(spec.width) / width, Double(spec.height) / height)
     let (across, down) = (Double(spec.width) / scale, Double(spec.height) / scale)

@@ -24,9 +24,7 @@ fun inputTensor(photo: Photo, spec: InputSpec, isHalved: Boolean = false): Float
     val source = halved(photo, spec.enough)
     val tensor = FloatArray(spec.views.size * 3 * spec.height * spec.width)
     spec.views.forEachIndexed { index, view ->
-        val box = boxOf(view, source, spec)
-        val sharpened = view == "detail" && (isHalved || source !== photo)
-        val pixels = if (sharpened) detailOfHalved(source, box, spec) else resize(source, box, spec).pixels
+        val pixels = if (view == "whole") whole(source, spec) else detail(source, spec, isHalved || source !== photo)
         for (channel in 0 until 3) {
             val start = (index * 3 + channel) * pixels.size
             for (i in pixels.indices) tensor[start + i] = (pixels[i] shr (16 - 8 * channel) and 255) / 255f
@@ -35,9 +33,16 @@ fun inputTensor(photo: Photo, spec: InputSpec, isHalved: Boolean = false): Float
     return tensor
 }
 
+private fun whole(photo: Photo, spec: InputSpec): IntArray {
+    val source = halved(photo, spec.enoughForWhole)
+    return resize(source, Box(0f, 0f, source.width.toFloat(), source.height.toFloat()), spec).pixels
+}
+
 /** Halving takes a little of the finest detail, bicubic a little more, and Lanczos gives as much back: their mean. */
-private fun detailOfHalved(photo: Photo, box: Box, spec: InputSpec): IntArray {
+private fun detail(photo: Photo, spec: InputSpec, isHalved: Boolean): IntArray {
+    val box = detailBox(photo, spec)
     val bicubic = resize(photo, box, spec).pixels
+    if (!isHalved) return bicubic
     val lanczos = resize(photo, box, spec.copy(resample = "lanczos")).pixels
     // Each byte's mean, rounded down: what both have, and half of what one has.
     return IntArray(bicubic.size) { (bicubic[it] and lanczos[it]) + ((bicubic[it] xor lanczos[it]) and 0xfefefe shr 1) }
@@ -58,11 +63,12 @@ fun checkSize(width: Int, height: Int) {
 /** The part of a photo that becomes a view, in its own pixels. */
 internal class Box(val left: Float, val top: Float, val right: Float, val bottom: Float)
 
-private fun boxOf(view: String, photo: Photo, spec: InputSpec): Box {
+/**
+ * The centre at native pixels, of a photo over detail_short_side after a reduction to it, and of one smaller than the
+ * view after an enlargement.
+ */
+private fun detailBox(photo: Photo, spec: InputSpec): Box {
     val (width, height) = photo.width.toDouble() to photo.height.toDouble()
-    if (view == "whole") return Box(0f, 0f, photo.width.toFloat(), photo.height.toFloat())
-    // `detail`: the centre at native pixels, of a photo over detail_short_side after a reduction to it, and of one
-    // smaller than the view after an enlargement.
     val reduce = min(1.0, spec.detailShortSide / min(width, height))
     val scale = max(reduce, max(spec.width / width, spec.height / height))
     val (across, down) = spec.width / scale to spec.height / scale

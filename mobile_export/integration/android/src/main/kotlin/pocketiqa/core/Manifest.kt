@@ -20,6 +20,9 @@ data class InputSpec(
     /** Pixels that must be left of a photo's short side when it is halved; null where no photo is halved. */
     val enough: Int? get() = if (reduction == "halves") maxOf(detailShortSide, height, width) * 7 / 5 else null
 
+    /** What must be left of a picture's short side when it is halved for the `whole` view; null where none is. */
+    val enoughForWhole: Int? get() = if (reduction == "halves") 2 * maxOf(height, width) else null
+
     /** Of the tensor: views, 3, height, width. */
     val shape: LongArray get() = longArrayOf(views.size.toLong(), 3, height.toLong(), width.toLong())
 }
