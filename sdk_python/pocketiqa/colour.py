@@ -21,7 +21,10 @@ _SRGB_GAMMA = 1 / 2.2
 
 
 def to_srgb(colour: Image.Image, source: Image.Image) -> Image.Image:
-    """``colour`` (L, RGB or CMYK) as RGB in sRGB, by what ``source``, the image that it came from, says of itself."""
+    """``colour`` (L, RGB or CMYK) as RGB in sRGB, by what ``source``, the image that it came from, says of itself.
+
+    It may be ``colour`` itself.
+    """
     model = _ICC_MODELS[colour.mode]
     try:
         profile = _profile(source, model)
@@ -31,7 +34,7 @@ def to_srgb(colour: Image.Image, source: Image.Image) -> Image.Image:
                 return ImageCms.profileToProfile(colour, opened, ImageCms.createProfile("sRGB"), outputMode="RGB")
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         pass  # a broken profile says nothing about the pixels: read them as sRGB
-    return colour.convert("RGB")
+    return colour if colour.mode == "RGB" else colour.convert("RGB")
 
 
 def hdr_warning(source: Image.Image) -> str | None:

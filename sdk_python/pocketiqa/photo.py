@@ -19,7 +19,7 @@ from pocketiqa.formats.opening import open_encoded
 from pocketiqa.formats.recognition import FORMATS
 from pocketiqa.halving import halved
 from pocketiqa.limits import PhotoLimits
-from pocketiqa.pixels import to_rgb
+from pocketiqa.pixels import decoded_to_rgb, to_rgb
 
 __all__ = ["FORMATS", "Photo", "PhotoLimits", "Picture", "load_photo", "open_photo", "read_photo", "to_rgb"]
 
@@ -68,14 +68,14 @@ def read_photo(photo: Photo, limits: PhotoLimits | None = None, enough: int | No
     limits.check_bytes(len(encoded))
     try:
         opened = open_encoded(encoded, limits, enough)
-        hdr = hdr_warning(opened.image)
+        hdr = hdr_warning(opened.header)
     except PhotoError:
         raise
     except Exception as error:  # a damaged file, or too little memory for it
         raise PhotoError(f"the file cannot be read: {one_line(error)}") from error
     as_stored = opened.image.size
     try:
-        rgb = to_rgb(opened.image)
+        rgb = decoded_to_rgb(opened.image, opened.header)
     except PhotoError as error:
         raise PhotoError("; ".join([*opened.warnings, str(error)])) from error
     width, height = opened.size if rgb.size == as_stored else opened.size[::-1]

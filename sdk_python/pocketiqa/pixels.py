@@ -38,14 +38,27 @@ def to_rgb(photo: Image.Image | np.ndarray) -> Image.Image:
             "a photo is a path, the bytes of a file, a PIL image or a uint8 array of shape H×W×3, not "
             f"{type(photo).__name__}"
         )
+    return decoded_to_rgb(photo, photo)
+
+
+def decoded_to_rgb(image: Image.Image, source: Image.Image) -> Image.Image:
+    """As ``to_rgb``, of an image whose colours and orientation ``source`` tells: a file's header, or the image itself.
+
+    Where they are two, the image is nobody else's: it may be changed, and be the result. ``source`` is not changed.
+
+    Raises:
+        PhotoError: pixels that cannot be decoded.
+    """
     try:
-        photo.load()
-        colour, alpha = _split_alpha(photo)
-        rgb = to_srgb(colour, photo)
+        image.load()
+        colour, alpha = _split_alpha(image)
+        rgb = to_srgb(colour, source)
         if alpha is not None:
             rgb = Image.composite(rgb, Image.new("RGB", rgb.size, "white"), alpha)
+        if rgb is source:
+            rgb = rgb.copy()
         rgb.info.clear()  # profile and orientation are applied: whoever reads the result again must not find them
-        return _upright(rgb, photo)
+        return _upright(rgb, source)
     except PhotoError:
         raise
     except Exception as error:  # Pillow's decoders raise nearly anything on damaged pixels

@@ -247,6 +247,19 @@ def test_damaged_exif_around_a_sound_orientation_is_obeyed(coffee: Image.Image) 
     assert np.array_equal(pixels(to_rgb(image)), TURNED[6](pixels(coffee)))
 
 
+@pytest.mark.parametrize("mode", ["RGB", "L", "RGBA"])
+def test_a_callers_image_keeps_its_pixels_and_what_it_says_of_them(coffee: Image.Image, mode: str) -> None:
+    image = coffee.convert(mode)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    image.info |= {"exif": exif.tobytes(), "icc_profile": b"broken"}
+    before, said = image.copy(), dict(image.info)
+    rgb = to_rgb(image)
+    assert rgb is not image and rgb.size == image.size[::-1]
+    assert np.array_equal(image, before) and image.size == before.size and image.info == said
+    assert image.getexif()[0x0112] == 6
+
+
 def swapped_profile() -> bytes:
     """A valid RGB profile whose red and green primaries are swapped: sRGB's, with two tags exchanged."""
     profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())

@@ -6,16 +6,17 @@ it hands libjpeg's warnings out.
 
 from __future__ import annotations
 
-import numpy as np
+from PIL import Image
 
 from pocketiqa.formats import jpeg_damage
 from pocketiqa.formats.jpeg_segments import Segments
 
-_COLOURS = {1: "GRAY", 3: "RGB"}
+# By components: libjpeg's name and Pillow's for the bytes, and the mode. Pillow keeps four bytes a colour, as in RGBX.
+_LAYOUTS = {1: ("GRAY", "L", "L"), 3: ("RGBX", "RGBX", "RGB")}
 
 
-def decoded(jpeg: Segments, scale: int) -> np.ndarray | None:
-    """uint8 of shape H×W×3 in RGB order, or H×W of a grey JPEG, its sides divided by ``scale`` and rounded up.
+def decoded(jpeg: Segments, scale: int) -> Image.Image | None:
+    """The picture, RGB or L, its sides divided by ``scale`` and rounded up, without ``info``.
 
     None where libjpeg has anything to say about the file, or a pass is missing, or the picture is in four inks: then
     ``jpeg_damage.judged`` must look, and Pillow decode.
@@ -27,16 +28,17 @@ def decoded(jpeg: Segments, scale: int) -> np.ndarray | None:
     import simplejpeg  # here: a device that only runs programs on tensors needs none
 
     frame = jpeg.frame
-    if len(frame.components) not in _COLOURS or not jpeg_damage.is_complete(jpeg):
+    if len(frame.components) not in _LAYOUTS or not jpeg_damage.is_complete(jpeg):
         return None
+    colours, layout, mode = _LAYOUTS[len(frame.components)]
     try:
         pixels = simplejpeg.decode_jpeg(
             jpeg.encoded,
-            colorspace=_COLOURS[len(frame.components)],
+            colorspace=colours,
             min_height=-(-frame.height // scale),
             min_width=-(-frame.width // scale),
             strict=True,
         )
     except ValueError:
         return None
-    return pixels[..., 0] if len(frame.components) == 1 else pixels
+    return Image.frombytes(mode, pixels.shape[1::-1], pixels, "raw", layout)

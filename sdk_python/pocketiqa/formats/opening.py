@@ -1,4 +1,4 @@
-"""Encoded bytes become an image that Pillow has opened and not yet decoded, and what is to be said about it."""
+"""Encoded bytes become a picture that Pillow has opened, or whose pixels are there, and what is to be said about it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import importlib
 import io
 from dataclasses import dataclass, field
 
-import numpy as np
 from PIL import Image, ImageFile
 
 from pocketiqa.errors import PhotoError, one_line
@@ -45,17 +44,25 @@ _DEEP_AVIF = "an AVIF of more than 8 bits, which is decoded about a level too da
 
 @dataclass
 class Opened:
-    """A picture before it is decoded.
+    """A picture before its pixels become sRGB.
 
     Attributes:
-        image: opened by Pillow. Its ``info`` may hold ``cicp``: primaries, transfer function, matrix and range.
+        header: opened by Pillow, and not decoded. Its ``info`` may hold ``cicp``: primaries, transfer function, matrix
+            and range.
         size: width and height of the picture in the file; the image is smaller where it is decoded at a reduced scale.
         warnings: what a result must say about it.
+        decoded: the picture, where another than Pillow has decoded it.
     """
 
-    image: Image.Image
+    header: Image.Image
     size: tuple[int, int]
     warnings: list[str] = field(default_factory=list)
+    decoded: Image.Image | None = None
+
+    @property
+    def image(self) -> Image.Image:
+        """What has the pixels."""
+        return self.decoded or self.header
 
 
 def open_encoded(encoded: bytes, limits: PhotoLimits, enough: int | None = None) -> Opened:
@@ -93,20 +100,13 @@ def _jpeg(encoded: bytes, name: str, limits: PhotoLimits, enough: int | None) ->
     size = (frame.width, frame.height)
     needed = limits.jpeg_scale(*size, len(frame.components) if frame.progressive else 0)
     scale = max(needed, jpeg_factor_of(size, enough))
-    if (pixels := jpeg_pixels.decoded(segments, scale)) is not None:
-        return Opened(_decoded(_read(segments.encoded, name), pixels), size)
+    if decoded := jpeg_pixels.decoded(segments, scale):
+        return Opened(_read(segments.encoded, name), size, decoded=decoded)
     sound, warning = jpeg_damage.judged(segments)
     image = _read(sound, name)
     if scale > 1:
         image.draft(None, (frame.width // scale, frame.height // scale))
     return Opened(image, size, [warning] if warning else [])
-
-
-def _decoded(header: Image.Image, pixels: np.ndarray) -> Image.Image:
-    """The pixels, with what the header says of them."""
-    image = Image.fromarray(pixels)
-    image.info, image.format = header.info, header.format
-    return image
 
 
 def _png(encoded: bytes, name: str) -> Opened:
