@@ -5,7 +5,7 @@
 All rows of a photo are measured in turns, so that a slow spell of the machine hits each of them.
 
 - *Decode alone*: ``read_photo`` on one core, a large JPEG at the scale that the input asks for.
-- *One core*: ``Scorer.batch`` with one worker, and a program of one thread.
+- *One core*: ``Scorer.batch`` with one worker and a program of one thread, both held to one core where the system can.
 - *The bound*: the rate of the slowest stage where it has all cores to itself. The stages are decode with preprocess,
   one photo a core, and inference, one photo on all cores.
 """
@@ -13,9 +13,11 @@ All rows of a photo are measured in turns, so that a slow spell of the machine h
 from __future__ import annotations
 
 import itertools
+import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -109,10 +111,11 @@ def measure(
     }
     seconds: dict[str, list[float]] = {name: [] for name in tasks}
     for i, (name, task) in itertools.product(range(rounds + 1), tasks.items()):
-        # The threads of the process's programs are one pool, whose size is set when a program is loaded.
-        scorer = Scorer(bundle, variant, threads=1 if name == "one core" else cores)
-        began = time.perf_counter()
-        task(scorer)
+        with _one_core() if name == "one core" else nullcontext():
+            # The threads of the process's programs are one pool, whose size is set when a program is loaded.
+            scorer = Scorer(bundle, variant, threads=1 if name == "one core" else cores)
+            began = time.perf_counter()
+            task(scorer)
         if i:  # the first round warms up
             seconds[name].append((time.perf_counter() - began) / photos)
     slowest = max(("decode with preprocess", "inference"), key=lambda name: float(np.median(seconds[name])))
@@ -125,6 +128,20 @@ def measure(
         )
         for count in workers
     ]  # fmt: skip
+
+
+@contextmanager
+def _one_core() -> Iterator[None]:
+    """This thread, and those that it starts, on one core: a worker that decodes ahead would take another."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(before)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def table(rates: Sequence[Rate]) -> str:

@@ -1,9 +1,12 @@
 """Photos a second: each number of workers has its row, and the bound is the slowest stage."""
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from PIL import Image
+from pocketiqa import Result, Scorer
 from pocketiqa.bundle import Bundle
 from pocketiqa.errors import PhotoError
 
@@ -27,6 +30,23 @@ def test_each_number_of_workers_has_a_row_in_which_the_figures_fit_together(tiny
         assert rate.share.value == pytest.approx(rate.rate.value / rate.bound)
         assert rate.slowest in ("decode with preprocess", "inference")
     assert rates[0].gain.value / rates[1].gain.value == pytest.approx(rates[0].rate.value / rates[1].rate.value)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="no system call for it")
+def test_one_core_means_one_core_for_the_workers_too(
+    tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle, seen = Bundle.open(tiny_bundle), []
+    before = os.sched_getaffinity(0)
+
+    def batch(scorer: Scorer, photos: list[Path], workers: int) -> list[Result]:
+        with ThreadPoolExecutor(1) as pool:
+            seen.append((workers, len(pool.submit(os.sched_getaffinity, 0).result())))
+        return []
+
+    monkeypatch.setattr(Scorer, "batch", batch)
+    measure(bundle, "int8", make_photo(bundle, tmp_path, "0.2 MP", "JPEG"), "small", (2,), photos=1, rounds=2)
+    assert set(seen) == {(1, 1), (2, len(before))} and os.sched_getaffinity(0) == before
 
 
 def test_a_photo_that_cannot_be_scored_is_no_measurement(tiny_bundle: Path, tmp_path: Path) -> None:
