@@ -1,4 +1,4 @@
-"""Figures that several experiments take: SRCC with its interval, and how well ladders fall."""
+"""Figures that several experiments take: SRCC and its change with their intervals, and how well ladders fall."""
 
 from __future__ import annotations
 
@@ -18,6 +18,27 @@ def srcc_estimate(score: np.ndarray, mos: np.ndarray, seed: int) -> Estimate:
     """SRCC and half its 95 % interval, bootstrapped over the n photos."""
     low, high = srcc_interval(score, mos, RESAMPLES, seed)
     return Estimate(srcc(score, mos), (high - low) / 2)
+
+
+def change(mos: list[np.ndarray], before: list[np.ndarray], after: list[np.ndarray], seed: int) -> Estimate:
+    """The mean change of SRCC over sets of photos, and half its 95 % interval, photos being drawn once for both.
+
+    Args:
+        mos: of each set's photos.
+        before: their scores.
+        after: the same.
+        seed: of the draws.
+    """
+    random = np.random.default_rng(seed)
+
+    def mean(rows: list[np.ndarray]) -> float:
+        by_set = zip(mos, before, after, rows)
+        return float(np.mean([srcc(new[row], m[row]) - srcc(old[row], m[row]) for m, old, new, row in by_set]))
+
+    sizes = [len(of_set) for of_set in mos]
+    draws = [mean([random.integers(0, size, size) for size in sizes]) for _ in range(RESAMPLES)]
+    low, high = np.quantile(draws, (0.025, 0.975))
+    return Estimate(mean([np.arange(size) for size in sizes]), (high - low) / 2, sign="+")
 
 
 def mean_falling(copies: list[DegradedPhoto], score: np.ndarray) -> float:

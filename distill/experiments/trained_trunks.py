@@ -17,16 +17,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from pocketiqa.parity import srcc
 from torch import nn
 from torch.nn.functional import normalize
 from tqdm import tqdm
 
 from distill.data.degraded_photos import pristine_photos, severity_ladders
 from distill.data.mos_sets import MosSet, read_biq2021, split_by_hash
-from distill.experiments.figures import KINDS_PER_PHOTO, RESAMPLES, mean_falling, srcc_estimate
+from distill.experiments.figures import KINDS_PER_PHOTO, RESAMPLES, change, mean_falling, srcc_estimate
 from distill.experiments.fold import SCORING, Fold, Photos
-from distill.experiments.table import Estimate, Table
+from distill.experiments.table import Table
 from distill.experiments.trained_rows import StudentSteps, TeacherSteps, student_rows, teacher_rows
 from distill.networks.student import INPUT_SPEC, StudentFeatures
 from distill.stages.alignment import AlignmentStage
@@ -192,24 +191,3 @@ def _note(folds: list[Fold], config: TrainedTrunksConfig) -> str:
 def _folder(config: TrainedTrunksConfig, row: str, fold: Fold, settings: dict[str, object]) -> RunFolder:
     name = re.sub(r"[^a-z0-9]+", "-", row.lower()).strip("-")
     return RunFolder(config.run / name / fold.source, settings | {"seed": config.seed})
-
-
-def change(mos: list[np.ndarray], before: list[np.ndarray], after: list[np.ndarray], seed: int) -> Estimate:
-    """The mean change of SRCC over the folds, and half its 95 % interval, photos being drawn once for both.
-
-    Args:
-        mos: of each fold's photos.
-        before: their scores.
-        after: the same.
-        seed: of the draws.
-    """
-    random = np.random.default_rng(seed)
-
-    def mean(rows: list[np.ndarray]) -> float:
-        by_fold = zip(mos, before, after, rows)
-        return float(np.mean([srcc(new[row], m[row]) - srcc(old[row], m[row]) for m, old, new, row in by_fold]))
-
-    sizes = [len(of_fold) for of_fold in mos]
-    draws = [mean([random.integers(0, size, size) for size in sizes]) for _ in range(RESAMPLES)]
-    low, high = np.quantile(draws, (0.025, 0.975))
-    return Estimate(mean([np.arange(size) for size in sizes]), (high - low) / 2, sign="+")

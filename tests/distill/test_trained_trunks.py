@@ -12,9 +12,10 @@ from PIL import Image
 
 from distill.data.degraded_photos import attribute_targets, severity_ladders
 from distill.data.mos_sets import MosSet
+from distill.experiments.figures import change
 from distill.experiments.fold import Fold, Photos
 from distill.experiments.trained_rows import student_rows, teacher_rows
-from distill.experiments.trained_trunks import TrainedTrunksConfig, change, lesson_of, student_scores, teacher_scores
+from distill.experiments.trained_trunks import TrainedTrunksConfig, lesson_of, student_scores, teacher_scores
 from distill.networks.student import ATTRIBUTES, WIDTH, StudentFeatures, quality_of
 from distill.stages.distillation import DistillationConfig
 from distill.teacher.load import load_teacher
