@@ -8,6 +8,7 @@ import tyro
 from pocketiqa.exit_status import run_command
 
 from distill.experiments.ablation import AblationConfig, measure_ablation
+from distill.experiments.input_sizes import InputSizesConfig, measure_input_sizes
 from distill.experiments.kernel_widths import KernelWidthsConfig, measure_kernel_widths
 from distill.experiments.leave_one_out import LeaveOneOutConfig, leave_one_source_out
 from distill.experiments.trained_trunks import TrainedTrunksConfig, measure_trained_trunks
@@ -15,6 +16,7 @@ from distill.experiments.tuned_tower import TunedTowerConfig, measure_tuned_towe
 
 _COMMANDS = {
     "ablation": (AblationConfig, measure_ablation),
+    "input-sizes": (InputSizesConfig, measure_input_sizes),
     "kernel-widths": (KernelWidthsConfig, measure_kernel_widths),
     "leave-one-out": (LeaveOneOutConfig, leave_one_source_out),
     "trained-trunks": (TrainedTrunksConfig, measure_trained_trunks),
