@@ -221,7 +221,7 @@ def test_the_version_is_the_packages(capsys: pytest.CaptureFixture) -> None:
 
 def test_folders_below_are_scored_on_demand(album: Path, tiny_bundle: Path, capsys: pytest.CaptureFixture) -> None:
     (album / "below").mkdir()
-    shutil.copy(album / "coffee.jpg", album / "below" / "second.jpg")
+    Image.open(album / "coffee.jpg").save(album / "below" / "second.jpg", quality=60)
     for options, found in (([], False), (["--recursive"], True)):
         assert main(["score", str(album), "--bundle", str(tiny_bundle), "--format", "csv", *options]) == 0
         assert ("second.jpg" in capsys.readouterr().out) == found
