@@ -40,8 +40,9 @@ class LabelsConfig:
         mos_set: name of the MOS set.
         out: the CSV.
         cache: where CLIP's features are kept.
-        kinds_per_photo: severity ladders for each pristine photo; the student's command must have the same.
-        seed: of the degradations; likewise.
+        kinds_per_photo: severity ladders for each pristine photo. With the number and seed that the student's command
+            has, its trunk sees each copy once.
+        seed: of the degradations.
     """
 
     mos_folder: Path

@@ -207,11 +207,12 @@ def _fit_heads(
     scored = scored_features(mos_set, trunk, config.cache)
     ladders = ladder_features(photos, config.kinds_per_photo, config.seed, trunk, config.cache)
     targets = scored if told is None else scored.blended(told, config.distil.pseudo_labels)
-    teaching = targets.take(~held_out)
-    if labels is not None and (more := labelled_features(labels, mos_set, trunk, config.cache)):
-        teaching = teaching.joined(more)
+    teaching = own = targets.take(~held_out)
+    if labels is not None:
+        for more in labelled_features(labels, mos_set, trunk, config.cache):
+            teaching = teaching.joined(more)
     score = fit_hidden_units(teaching, ladders, config.hidden, config.seed)
-    heads = stack_heads(score, fit_attributes(ladders, teaching.features, config.attributes))
+    heads = stack_heads(score, fit_attributes(ladders, own.features, config.attributes))
     student.heads.set_linear(*heads)
     return scored, ladders, validation_figures(scored, told, held_out, heads)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,12 +59,11 @@ class Labels:
         }
 
 
-def labelled_features(labels: Labels, mos_set: MosSet, trunk: PooledFeatures, cache: Path) -> ScoredFeatures | None:
-    """What ``labels`` holds through ``trunk`` beside the MOS set: photos that nobody scored, and degraded copies."""
+def labelled_features(labels: Labels, mos_set: MosSet, trunk: PooledFeatures, cache: Path) -> Iterator[ScoredFeatures]:
+    """What ``labels`` holds through ``trunk`` beside the MOS set: photos that nobody scored, then degraded copies."""
     own = set(mos_set.paths)
     photos = {str(path): path for path in labels.photos if path not in own}
     copies = {str(copy): copy for copy in labels.copies}
-    found = None
     for named, scores, prepare, title, source in (
         (photos, labels.photos, network_input, "photos", "without scores"),
         (copies, labels.copies, render, "ladders", "degraded copies"),
@@ -72,9 +71,7 @@ def labelled_features(labels: Labels, mos_set: MosSet, trunk: PooledFeatures, ca
         if named:
             features = features_of(named, prepare, trunk, cache, title)
             mos = torch.tensor([scores[one] for one in named.values()])
-            part = ScoredFeatures(features, mos, np.full(len(named), source))
-            found = part if found is None else found.joined(part)
-    return found
+            yield ScoredFeatures(features, mos, np.full(len(named), source))
 
 
 def write_labels(file: Path, rows: Iterable[tuple[Path | DegradedPhoto, float]]) -> None:

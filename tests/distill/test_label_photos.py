@@ -18,7 +18,7 @@ from distill.heads.attributes import AttributesConfig
 from distill.heads.hidden_units import HiddenUnitsConfig
 from distill.stages.label_photos import LabelsConfig, label_photos
 from distill.stages.train_student import StudentConfig, train_student
-from distill.training.features import ScoredFeatures
+from distill.training.features import LadderFeatures, ScoredFeatures
 from distill.training.labels import read_labels, write_labels
 from distill.training.run_folder import RunError
 
@@ -76,7 +76,15 @@ def test_heads_are_fitted_to_all_that_the_labels_hold(data: LabelsConfig, monkey
         fitted.append(scored)
         return fit(scored, *rest)
 
+    ordinary: list[int] = []
+    attributes = __import__(student, fromlist=["_"]).fit_attributes
+
+    def counted(ladders: LadderFeatures, natural: torch.Tensor, how: AttributesConfig) -> object:
+        ordinary.append(len(natural))
+        return attributes(ladders, natural, how)
+
     monkeypatch.setattr(f"{student}.fit_hidden_units", watched)
+    monkeypatch.setattr(f"{student}.fit_attributes", counted)
     label_photos(data)
     run = data.out.parent / "student"
     config = StudentConfig(
@@ -88,6 +96,7 @@ def test_heads_are_fitted_to_all_that_the_labels_hold(data: LabelsConfig, monkey
     (scored,) = fitted
     labels = read_labels(data.out)
     assert [int((scored.sources == one).sum()) for one in ("without scores", "degraded copies")] == [2, 6]
+    assert ordinary == [len(scored.mos) - 2 - 6], "degraded copies are no ordinary photos"
     others = torch.tensor([labels.photos[path] for path in labels.photos if path.parent == data.photos[0]])
     assert torch.equal(scored.mos[scored.sources == "without scores"], others)
     assert record["distillation"]["labels"]["copies"] == 6 and record["distillation"]["told"] == 1.0
