@@ -73,6 +73,8 @@ class StudentConfig:
         kinds_per_photo: severity ladders for each pristine photo.
         limit: use only so many MOS photos and pristine photos; for a trial run.
         seed: of degradations and initialisation.
+        licence: of the weights, for the bundle.
+        terms: under which the training photos are published, for the model card.
         attributes: how the attributes' heads are fitted.
         hidden: how the score's head with its hidden units is fitted.
         distil: stage C's settings.
@@ -92,6 +94,8 @@ class StudentConfig:
     kinds_per_photo: int = 2
     limit: int | None = None
     seed: int = 0
+    licence: str | None = None
+    terms: str | None = None
     attributes: AttributesConfig = field(default_factory=AttributesConfig)
     hidden: HiddenUnitsConfig = field(default_factory=HiddenUnitsConfig)
     distil: DistilConfig = field(default_factory=DistilConfig)
@@ -175,9 +179,12 @@ def train_student(config: StudentConfig) -> dict[str, object]:
             "sha256": mos_set.take(~held_out).digest(),
             "pristine_photos": len(photos),
             "rungs": len(ladders.targets),
+            **({"terms": config.terms} if config.terms else {}),
         },
         figures=figures,
     )
+    if config.licence:
+        record["licence"] = config.licence
     if teacher is not None:
         # The bundle's manifest and its model card know the share of pseudo-labels as "told".
         how = dataclasses.asdict(config.distil)

@@ -349,7 +349,7 @@ def of_student(world: World, config: StudentConfig) -> object:
         record = train_student(config)
     ((student, file),) = written
     cache = config.cache if list(config.cache.glob("*.npy")) else None
-    made = [record[part] for part in ("data", "validation", "trunk")]
+    made = [record.get(part) for part in ("data", "validation", "trunk", "licence")]
     return [*student.state_dict().values(), file, made, loaded, trained, cache]
 
 
@@ -436,6 +436,8 @@ OTHERS: dict[tuple[type, str], Callable[[World], object]] = {
     (StudentConfig, "cache"): lambda world: world.folder / "another cache",
     (StudentConfig, "limit"): lambda _: 10,
     (StudentConfig, "seed"): lambda _: 1,
+    (StudentConfig, "licence"): lambda _: "CC0-1.0",
+    (StudentConfig, "terms"): lambda _: "BIQ2021, without a licence file",
     (TrunkConfig, "mos_folder"): lambda world: world.other,
     (TrunkConfig, "pristine"): lambda world: [world.other],
     (TrunkConfig, "photos"): lambda world: [world.other],
