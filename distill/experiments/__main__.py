@@ -8,6 +8,7 @@ import tyro
 from pocketiqa.exit_status import run_command
 
 from distill.experiments.ablation import AblationConfig, measure_ablation
+from distill.experiments.further_labels import FurtherLabelsConfig, measure_further_labels
 from distill.experiments.input_sizes import InputSizesConfig, measure_input_sizes
 from distill.experiments.kernel_widths import KernelWidthsConfig, measure_kernel_widths
 from distill.experiments.leave_one_out import LeaveOneOutConfig, leave_one_source_out
@@ -16,6 +17,7 @@ from distill.experiments.tuned_tower import TunedTowerConfig, measure_tuned_towe
 
 _COMMANDS = {
     "ablation": (AblationConfig, measure_ablation),
+    "further-labels": (FurtherLabelsConfig, measure_further_labels),
     "input-sizes": (InputSizesConfig, measure_input_sizes),
     "kernel-widths": (KernelWidthsConfig, measure_kernel_widths),
     "leave-one-out": (LeaveOneOutConfig, leave_one_source_out),

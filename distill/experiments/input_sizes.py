@@ -18,21 +18,18 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from pocketiqa.parity import srcc
 from pocketiqa.preprocess import PreprocessSpec
 from pocketiqa.threadpool import ThreadPool, set_threads
 from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
 
-from distill.data.degraded_photos import DegradedPhoto, pristine_photos, severity_ladders
-from distill.data.intervals import srcc_within
-from distill.data.mos_sets import VALIDATION_SHARE, MosSet, read_biq2021, read_scored_photos, split_by_hash
-from distill.experiments.figures import KINDS_PER_PHOTO, RESAMPLES, change, mean_falling, srcc_estimate
+from distill.experiments.figures import KINDS_PER_PHOTO, RESAMPLES
 from distill.experiments.program_times import ratio, timed
-from distill.experiments.table import Cell, Table
+from distill.experiments.ranked_photos import RankedPhotos, read_ranked_photos
+from distill.experiments.table import Table
 from distill.heads.hidden_units import HiddenUnitsConfig, fit_hidden_units, score_of
 from distill.networks.student import INPUT_SPEC, WIDTH, Student, StudentFeatures
-from distill.stages.trunk_run import TrunkRun, load_trunk_run
+from distill.stages.trunk_run import load_trunk_run
 from distill.training.feature_sets import ladder_features, scored_features
 from distill.training.frozen_trunk import FrozenTrunk
 
@@ -78,19 +75,6 @@ class InputSizesConfig:
             )
 
 
-@dataclass(frozen=True)
-class _Photos:
-    """What teaches and what ranks: ``held_out`` is a mask of ``scored``, ``unlearnt`` one of ``copies``."""
-
-    scored: MosSet
-    labels: torch.Tensor
-    held_out: np.ndarray
-    pristine: list[Path]
-    copies: list[DegradedPhoto]
-    unlearnt: np.ndarray
-    outside: dict[str, MosSet]
-
-
 def measure_input_sizes(config: InputSizesConfig) -> Table:
     """One row a side and a choice of views.
 
@@ -100,7 +84,9 @@ def measure_input_sizes(config: InputSizesConfig) -> Table:
     """
     set_threads(ThreadPool.of_executorch(), 1, "ExecuTorch")
     run = load_trunk_run(config.trunk)
-    student, photos = run.student(), _read(config, run)
+    student = run.student()
+    photos = read_ranked_photos(config.mos_folder, config.pristine, config.outside, config.limit, config.seed)
+    labels = run.scores(photos.scored)
     specs = {}
     for side in dict.fromkeys([INPUT_SPEC.height, *config.sides]):
         both = replace(INPUT_SPEC, height=side, width=side)
@@ -111,7 +97,7 @@ def measure_input_sizes(config: InputSizesConfig) -> Table:
         for spec in tqdm(dict.fromkeys(specs.values()), desc="programs")
     }
     scores = {
-        (side, view): _scores(programs[specs[side, "both"]], columns, photos, config)
+        (side, view): _scores(programs[specs[side, "both"]], columns, photos, labels, config)
         for side in dict.fromkeys(side for side, _ in specs)
         for view, columns in VIEWS.items()
     }
@@ -119,44 +105,24 @@ def measure_input_sizes(config: InputSizesConfig) -> Table:
     milliseconds = timed(programs, config.rounds)
     table = Table(
         "views, side",
-        ["G MACs", "time", "held out", "change", "in", "ladders", "to teacher", *photos.outside, "change outside"],
-        f"{_counts(photos)}. {config.rounds} rounds, the shipped input's median "
+        ["G MACs", "time", *photos.columns()],
+        f"{photos}. {config.rounds} rounds, the shipped input's median "
         f"{np.median(milliseconds[specs[shipped]]):.1f} ms. Seed {config.seed}, {RESAMPLES} resamples.",
     )
     for (side, view), found in scores.items():
         spec = specs[side, view]
         time = ratio(milliseconds[spec], milliseconds[specs[shipped]], RESAMPLES, config.seed)
         title = f"{view}, {side}" + (" (shipped)" if (side, view) == shipped else "")
-        table.rows[title] = [_macs(student, spec) / 1e9, time, *_cells(found, scores[shipped], photos, config.seed)]
+        cells = photos.cells(found, scores[shipped], labels, config.seed)
+        table.rows[title] = [_macs(student, spec) / 1e9, time, *cells]
     return table
 
 
-def _read(config: InputSizesConfig, run: TrunkRun) -> _Photos:
-    scored = read_biq2021(config.mos_folder)
-    held_out = split_by_hash(scored.paths, VALIDATION_SHARE)
-    if config.limit is not None:
-        teaching = np.random.default_rng(config.seed).permutation(np.flatnonzero(~held_out))[: config.limit]
-        used = held_out | np.isin(np.arange(len(scored)), teaching)
-        scored, held_out = scored.take(used), held_out[used]
-    pristine = pristine_photos(config.pristine)
-    copies = severity_ladders(pristine, KINDS_PER_PHOTO, config.seed)
-    unlearnt = split_by_hash([copy.photo for copy in copies], VALIDATION_SHARE)
-    outside = {table.stem: read_scored_photos(folder, table, scale=None) for folder, table in config.outside}
-    return _Photos(scored, run.scores(scored), held_out, pristine, copies, unlearnt, outside)
-
-
-def _counts(photos: _Photos) -> str:
-    outside = ", ".join(f"{name} {len(one)}" for name, one in photos.outside.items()) or "none"
-    return (
-        f"n: {int((~photos.held_out).sum())} photos teach, {int(photos.held_out.sum())} are held out; "
-        f"{len(photos.pristine)} pristine photos, {int(photos.unlearnt.sum())} of {len(photos.copies)} copies are held "
-        f"out; outside {outside}"
-    )
-
-
-def _scores(trunk: FrozenTrunk, columns: slice, photos: _Photos, config: InputSizesConfig) -> list[np.ndarray]:
+def _scores(
+    trunk: FrozenTrunk, columns: slice, photos: RankedPhotos, labels: torch.Tensor, config: InputSizesConfig
+) -> list[np.ndarray]:
     """Of the held-out photos, of each set outside, and of the copies that nothing learned."""
-    scored = scored_features(photos.scored, trunk, config.cache).blended(photos.labels, 1.0)
+    scored = scored_features(photos.scored, trunk, config.cache).blended(labels, 1.0)
     scored = replace(scored, features=scored.features[:, columns])
     ladders = ladder_features(photos.pristine, KINDS_PER_PHOTO, config.seed, trunk, config.cache)
     ladders = replace(ladders, features=ladders.features[:, columns])
@@ -165,22 +131,6 @@ def _scores(trunk: FrozenTrunk, columns: slice, photos: _Photos, config: InputSi
     outside = [scored_features(one, trunk, config.cache).features[:, columns] for one in photos.outside.values()]
     ranked = [scored.features[photos.held_out], *outside, ladders.features[photos.unlearnt]]
     return [score_of(features, head).numpy() for features in ranked]
-
-
-def _cells(found: list[np.ndarray], shipped: list[np.ndarray], photos: _Photos, seed: int) -> list[Cell]:
-    held_out, *outside, copies = found
-    known = photos.scored.take(photos.held_out)
-    mos = [one.mos for one in photos.outside.values()]
-    unlearnt = [copy for copy, out in zip(photos.copies, photos.unlearnt) if out]
-    return [
-        srcc_estimate(held_out, known.mos, seed),
-        change([known.mos], shipped[:1], [held_out], seed),
-        float(np.mean(list(srcc_within(held_out, known.mos, known.sources).values()))),
-        mean_falling(unlearnt, copies),
-        srcc(held_out, photos.labels[photos.held_out].numpy()),
-        *(srcc_estimate(score, opinion, seed) for score, opinion in zip(outside, mos)),
-        change(mos, shipped[1:-1], outside, seed) if outside else None,
-    ]
 
 
 def _macs(student: Student, spec: PreprocessSpec) -> float:

@@ -1,7 +1,7 @@
 """What CLIP says of scored photos, of photos without scores and of severity ladders: labels for the student's heads.
 
     python -m distill labels --mos-folder BIQ2021 --pristine DIR --photos DIR --out runs/labels.csv
-    python -m distill student … --labels runs/labels.csv --distil.pseudo-labels 1
+    python -m distill student … --labels runs/labels.csv --distil.pseudo-labels 0.7
 
 The teacher is kernel ridge regression on CLIP's block statistics (``distill.teacher.kernel_ridge``), fitted to people's
 scores of the MOS set without its validation part. A photo takes half a second on a processor, once: its features are

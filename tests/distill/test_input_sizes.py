@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from eager_trunk import EagerTrunk
-from PIL import Image
 from pocketiqa.preprocess import PreprocessSpec, preprocess
+from small_trunk_run import small_trunk_run
 from torch import nn
 
-from distill.experiments import figures
+from distill.experiments import figures, ranked_photos
 from distill.experiments import input_sizes as module
 from distill.experiments.input_sizes import VIEWS, InputSizesConfig, measure_input_sizes
 from distill.experiments.program_times import ratio, timed
 from distill.heads.hidden_units import HiddenUnitsConfig
-from distill.networks.student import INPUT_SPEC, SHIPPED_STUDENT, Linear, StudentFeatures
+from distill.networks.student import INPUT_SPEC, Linear, StudentFeatures
 from distill.training.features import LadderFeatures, ScoredFeatures
 
 SMALL = replace(INPUT_SPEC, height=64, width=64)
@@ -96,32 +95,12 @@ def test_programs_take_turns_forwards_and_backwards() -> None:
 
 
 def _small_line(tmp_path: Path, photos: dict[str, np.ndarray], monkeypatch: pytest.MonkeyPatch) -> InputSizesConfig:
-    """BIQ2021 of 60 small photos, three pristine ones, a set outside of twelve, and a run with the shipped trunk."""
-    biq, pristine, other, run = (tmp_path / name for name in ("biq", "pristine", "other", "run"))
-    for folder in (biq / "Images", pristine, other, run):
-        folder.mkdir(parents=True)
-    for name in ("astronaut", "coffee", "rocket"):
-        Image.fromarray(photos[name]).reduce(4).save(pristine / f"{name}.png")
-    rows, scores = ["Image Name,MOS"], ["name,kernel"]
-    for number in range(60):
-        photo = list(photos.values())[number % 6]
-        name = f"ss0{number % 3 + 1} ({number}).jpg"
-        Image.fromarray(photo[number : number + 96, number : number + 128]).save(biq / "Images" / name)
-        rows.append(f"{name},{0.2 + number / 100}")
-        scores.append(f"{name},{0.85 + number / 600}")
-        if number < 12:
-            shutil.copy(biq / "Images" / name, other / name)
-    (biq / "Train (Images and MOS).csv").write_text("\n".join(rows))
-    (tmp_path / "other.csv").write_text("name,mos\n" + "\n".join(rows[1:13]))
-    shutil.copy(SHIPPED_STUDENT, run / "trunk.safetensors")
-    (run / "scores.csv").write_text("\n".join(scores))
-    (run / "trunk.json").write_text("{}")
+    biq, pristine, run, outside = small_trunk_run(tmp_path, photos)
     monkeypatch.setattr(module, "FrozenTrunk", OneSide)
     monkeypatch.setattr(module, "INPUT_SPEC", SMALL)
-    monkeypatch.setattr(module, "VALIDATION_SHARE", 0.4)
+    monkeypatch.setattr(ranked_photos, "VALIDATION_SHARE", 0.4)
     monkeypatch.setattr(module, "set_threads", lambda *_: None)
     monkeypatch.setattr(figures, "RESAMPLES", 20)
     return InputSizesConfig(
-        biq, [pristine], run, [(other, tmp_path / "other.csv")], sides=[64, 96], limit=20, rounds=2,
-        cache=tmp_path / "cache",
-    )  # fmt: skip
+        biq, [pristine], run, [outside], sides=[64, 96], limit=20, rounds=2, cache=tmp_path / "cache"
+    )
