@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 from pocketiqa.preprocess import PreprocessSpec, preprocess
 
+from distill.data.monotonicity import falling
 from distill.data.mos_sets.photo_set import MosSetError
 from distill.data.training_photos import read_photo
 from distill.degradations.degrade import DEGRADATIONS, KINDS, LEVELS, SMALLEST_SIDE, degrade
@@ -128,3 +129,14 @@ def attribute_targets(copies: list[DegradedPhoto], attributes: tuple[str, ...]) 
         else:
             targets[row, attributes.index(attribute)] = 1 - copy.level / max(LEVELS)
     return targets
+
+
+def mean_falling(copies: list[DegradedPhoto], score: np.ndarray) -> float:
+    """Mean monotonicity of severity ladders, each from the clean photo on."""
+    clean = {copy.photo: value for copy, value in zip(copies, score) if copy.kind == CLEAN}
+    along: dict[tuple, dict[int, float]] = {}
+    for copy, value in zip(copies, score):
+        if copy.level:
+            along.setdefault((copy.photo, copy.kind), {0: clean[copy.photo]})[copy.level] = value
+    scores = [[ladder[level] for level in sorted(ladder)] for ladder in along.values()]
+    return float(np.mean([falling(np.array(of_ladder)) for of_ladder in scores]))

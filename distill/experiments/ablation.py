@@ -25,10 +25,10 @@ import torch
 from pocketiqa.parity import srcc
 from tqdm import tqdm
 
-from distill.data.degraded_photos import DegradedPhoto, pristine_photos, severity_ladders
+from distill.data.degraded_photos import DegradedPhoto, mean_falling, pristine_photos, severity_ladders
 from distill.data.mos_sets import MosSet, MosSetError, read_biq2021, read_scored_photos, split_by_hash
 from distill.experiments.ablation_rows import TrunkFeatures, Trunks, Variant, variants
-from distill.experiments.figures import KINDS_PER_PHOTO, RESAMPLES, mean_falling, srcc_estimate
+from distill.experiments.figures import KINDS_PER_PHOTO, RESAMPLES, srcc_estimate
 from distill.experiments.photo_kinds import kinds_of_photos
 from distill.experiments.table import Cell, Table
 from distill.networks.student import INPUT_SPEC, StudentFeatures

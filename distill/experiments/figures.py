@@ -1,13 +1,11 @@
-"""Figures that several experiments take: SRCC and its change with their intervals, and how well ladders fall."""
+"""Figures that several experiments take: SRCC and its change with their intervals."""
 
 from __future__ import annotations
 
 import numpy as np
 from pocketiqa.parity import srcc
 
-from distill.data.degraded_photos import CLEAN, DegradedPhoto
 from distill.data.intervals import srcc_interval
-from distill.data.monotonicity import falling
 from distill.experiments.table import Estimate
 
 KINDS_PER_PHOTO = 2  # severity ladders of each pristine photo, for every trunk
@@ -39,14 +37,3 @@ def change(mos: list[np.ndarray], before: list[np.ndarray], after: list[np.ndarr
     draws = [mean([random.integers(0, size, size) for size in sizes]) for _ in range(RESAMPLES)]
     low, high = np.quantile(draws, (0.025, 0.975))
     return Estimate(mean([np.arange(size) for size in sizes]), (high - low) / 2, sign="+")
-
-
-def mean_falling(copies: list[DegradedPhoto], score: np.ndarray) -> float:
-    """Mean monotonicity of severity ladders, each from the clean photo on."""
-    clean = {copy.photo: value for copy, value in zip(copies, score) if copy.kind == CLEAN}
-    along: dict[tuple, dict[int, float]] = {}
-    for copy, value in zip(copies, score):
-        if copy.level:
-            along.setdefault((copy.photo, copy.kind), {0: clean[copy.photo]})[copy.level] = value
-    scores = [[ladder[level] for level in sorted(ladder)] for ladder in along.values()]
-    return float(np.mean([falling(np.array(of_ladder)) for of_ladder in scores]))

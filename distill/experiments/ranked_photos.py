@@ -9,10 +9,12 @@ import numpy as np
 import torch
 from pocketiqa.parity import srcc
 
-from distill.data.degraded_photos import DegradedPhoto, pristine_photos, severity_ladders
+from distill.data.degraded_photos import DegradedPhoto, mean_falling, pristine_photos, severity_ladders
 from distill.data.intervals import srcc_within
-from distill.data.mos_sets import VALIDATION_SHARE, MosSet, read_biq2021, read_scored_photos, split_by_hash
-from distill.experiments.figures import KINDS_PER_PHOTO, change, mean_falling, srcc_estimate
+from distill.data.mos_sets.biq2021 import read_biq2021
+from distill.data.mos_sets.own_photos import read_scored_photos
+from distill.data.mos_sets.photo_set import VALIDATION_SHARE, MosSet, split_by_hash
+from distill.experiments.figures import KINDS_PER_PHOTO, change, srcc_estimate
 from distill.experiments.table import Cell
 
 

@@ -21,9 +21,9 @@ from torch import nn
 from torch.nn.functional import normalize
 from tqdm import tqdm
 
-from distill.data.degraded_photos import pristine_photos, severity_ladders
+from distill.data.degraded_photos import mean_falling, pristine_photos, severity_ladders
 from distill.data.mos_sets import MosSet, read_biq2021, split_by_hash
-from distill.experiments.figures import KINDS_PER_PHOTO, RESAMPLES, change, mean_falling, srcc_estimate
+from distill.experiments.figures import KINDS_PER_PHOTO, RESAMPLES, change, srcc_estimate
 from distill.experiments.fold import SCORING, Fold, Photos
 from distill.experiments.table import Table
 from distill.experiments.trained_rows import StudentSteps, TeacherSteps, student_rows, teacher_rows

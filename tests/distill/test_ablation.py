@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import torch
 
-from distill.data.degraded_photos import CLEAN, DegradedPhoto
+from distill.data.degraded_photos import CLEAN, DegradedPhoto, mean_falling
 from distill.data.mos_sets import MosSet, MosSetError, split_by_hash
 from distill.experiments import ablation as module
 from distill.experiments.ablation import AblationConfig, measure_ablation
 from distill.experiments.ablation_rows import TrunkFeatures, Variant, variants
-from distill.experiments.figures import mean_falling, srcc_estimate
+from distill.experiments.figures import srcc_estimate
 from distill.training.features import LadderFeatures, ScoredFeatures
 
 TEXT = torch.nn.functional.normalize(torch.randn(31, 16, generator=torch.Generator().manual_seed(0)), dim=1)
