@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import nn
 
 from distill.data.degraded_photos import DegradedPhoto, render
 from distill.data.mos_sets.photo_set import MosSet
@@ -18,15 +17,15 @@ from distill.data.training_photos import network_input
 from distill.heads.attributes import AttributesConfig, fit_attributes
 from distill.heads.hidden_units import HiddenUnitsConfig, fit_hidden_units
 from distill.heads.projection import ProjectionConfig, fit_projection
-from distill.networks.student import INPUT_SPEC, Linear, Student, StudentFeatures, stack_heads
-from distill.teacher.packaged import Lite2Features, embed_views
+from distill.networks.student import Linear, Student, stack_heads
+from distill.teacher.load import load_teacher
+from distill.teacher.packaged import embed_views
 from distill.teacher.prompt_scores import Scoring, prompt_scores
 from distill.teacher.teacher import Teacher, TeacherConfig
 from distill.training.features import LadderFeatures, ScoredFeatures
-from distill.training.frozen_trunk import FrozenTrunk
+from distill.training.frozen_features import PooledFeatures
 
 SCORING: Scoring = TeacherConfig().scoring
-_VIEWS = len(INPUT_SPEC.views)
 
 
 @dataclass(frozen=True)
@@ -37,13 +36,15 @@ class Photos:
         mos_set: scored photos of several sources.
         copies: severity ladders of pristine photos.
         held_out: mask of the copies that nothing learns.
-        features: of each trunk, of the scored photos and of the copies.
+        student: its trunk's features of the scored photos and of the copies.
+        teacher: the same of the teacher's.
     """
 
     mos_set: MosSet
     copies: list[DegradedPhoto]
     held_out: np.ndarray
-    features: dict[type[nn.Module], tuple[ScoredFeatures, LadderFeatures]]
+    student: tuple[ScoredFeatures, LadderFeatures]
+    teacher: tuple[ScoredFeatures, LadderFeatures]
 
 
 class Fold:
@@ -58,7 +59,7 @@ class Fold:
         text: the teacher's prompts, unit embeddings N×D.
         features: the student's of the scored photos and then of the copies, n×d.
         embedding: the teacher's of all of them, n×D of length 1.
-        teacher_features: what its projection reads, n×d.
+        teacher_name: of the packaged teacher.
     """
 
     def __init__(
@@ -69,7 +70,8 @@ class Fold:
         judged: int,
         seed: int,
         pseudo_labels: float,
-        load_teacher: Callable[[TeacherConfig], Teacher],
+        teacher: str,
+        start: Callable[[], Student] = Student,
     ) -> None:
         """Fit both.
 
@@ -80,9 +82,11 @@ class Fold:
             judged: held-out pristine photos with their copies, at most.
             seed: of the choice of photos, and of what starts at random.
             pseudo_labels: share of the teacher's scores in what the student's heads are fitted to.
-            load_teacher: makes teachers.
+            teacher: name of the packaged teacher whose features ``photos`` has.
+            start: makes the student whose trunk's features it has; the heads are fitted here.
         """
-        self.source, self._seed, self._load_teacher = source, seed, load_teacher
+        self.source, self.teacher_name = source, teacher
+        self._seed, self._start = seed, start
         mos_set, held_out = photos.mos_set, photos.held_out
         use = mos_set.sources != source
         self.seen = mos_set.take(use)
@@ -94,43 +98,49 @@ class Fold:
         shown = sorted(unlearnt, key=lambda photo: photo.name)[:judged]
         self.judged = [copy for copy in photos.copies if copy.photo in shown]
 
-        def features(trunk: type[nn.Module]) -> tuple[ScoredFeatures, LadderFeatures]:
-            scored, ladders = photos.features[trunk]
+        def learnt(scored: ScoredFeatures, ladders: LadderFeatures) -> tuple[ScoredFeatures, LadderFeatures]:
             return scored.take(use), ladders.without(held_out)
 
-        self._for_teacher = features(Lite2Features)
-        self.text = load_teacher(TeacherConfig()).text().detach()
+        self._for_teacher = learnt(*photos.teacher)
+        packaged = load_teacher(TeacherConfig(teacher))
+        self.text, self._views = packaged.text().detach(), len(packaged.input.views)
         self._projection = self._project(self.text)
         embedding = [embed_views(part.features, *self._projection) for part in self._for_teacher]
-        scored, ladders = features(StudentFeatures)
+        scored, ladders = learnt(*photos.student)
         labels = prompt_scores(embedding[0], self.text, SCORING).score
         targets = scored.blended(labels, pseudo_labels)
         attributes = fit_attributes(ladders, targets.features, AttributesConfig())
         self._heads = stack_heads(fit_hidden_units(targets, ladders, HiddenUnitsConfig(), seed), attributes)
         self.features = torch.cat([scored.features, ladders.features])
         self.embedding = torch.cat(embedding)
-        self.teacher_features = torch.cat([part.features for part in self._for_teacher])
+
+    @property
+    def teacher_features(self) -> torch.Tensor:
+        """What the teacher's projection reads of all photos, n×d; not held, since CLIP's are a gigabyte."""
+        return torch.cat([part.features for part in self._for_teacher])
 
     def student(self) -> Student:
         """A new one with the fitted heads."""
-        student = Student()
+        student = self._start()
         student.heads.set_linear(*self._heads)
         return student.eval()
 
     def teacher(self, context_tokens: int) -> Teacher:
         """A new one with the fitted projection; a learnable context has its own, since it starts at random."""
         torch.manual_seed(self._seed)
-        teacher = self._load_teacher(TeacherConfig(context_tokens=context_tokens))
+        teacher = load_teacher(TeacherConfig(self.teacher_name, context_tokens=context_tokens))
         own_text = teacher.text().detach()
         teacher.take_projection(*(self._project(own_text) if context_tokens else self._projection))
         return teacher
 
-    def outputs(self, network: nn.Module) -> np.ndarray:
-        """The first outputs of ``network``, n×d, of the ranked photos and then of the judged copies."""
-        program = FrozenTrunk(network, INPUT_SPEC)
-        photos = (network_input(path, INPUT_SPEC) for path in self.ranked.paths)
-        copies = (render(copy, INPUT_SPEC) for copy in self.judged)
-        return np.stack([program(views) for part in (photos, copies) for views in part])
+    def outputs(self, network: PooledFeatures) -> np.ndarray:
+        """What ``network`` gives, n×d, for the ranked photos and then for the judged copies."""
+        photos = (network_input(path, network.input) for path in self.ranked.paths)
+        copies = (render(copy, network.input) for copy in self.judged)
+        return np.stack([network(views) for part in (photos, copies) for views in part])
 
     def _project(self, text: torch.Tensor) -> Linear:
-        return fit_projection(*self._for_teacher, _VIEWS, text, SCORING, ProjectionConfig())
+        """Within the prompts' span, which is all that the fit's losses see: 31 rows to fit in the place of 384."""
+        span = torch.linalg.svd(text.t(), full_matrices=False).U
+        weight, bias = fit_projection(*self._for_teacher, self._views, text @ span, SCORING, ProjectionConfig())
+        return span @ weight, span @ bias

@@ -53,11 +53,15 @@ class StageMeans(nn.Module):
 
 
 class Lite2Features(nn.Module):
-    """What ``lite2``'s projection reads, for the feature cache: B×``STAGE_WIDTH`` of B×3×H×W in [0, 1]."""
+    """What ``lite2``'s projection reads, for the feature cache: B×``STAGE_WIDTH`` of B×3×H×W in [0, 1].
 
-    def __init__(self) -> None:
+    Args:
+        means: a trained teacher's trunk; by default the packaged one.
+    """
+
+    def __init__(self, means: StageMeans | None = None) -> None:
         super().__init__()
-        self.means = StageMeans(lite2_backbone())
+        self.means = means or StageMeans(lite2_backbone())
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         return self.means((images - IMAGENET_MEAN) / IMAGENET_STD)

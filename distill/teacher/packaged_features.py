@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from torch import nn
+
 from distill.networks.student import INPUT_SPEC
 from distill.teacher.clip_features import ClipFeatures, clip_trunk
 from distill.teacher.packaged import Lite2Features
@@ -9,11 +11,16 @@ from distill.training.frozen_features import PooledFeatures
 from distill.training.frozen_trunk import FrozenTrunk
 
 _FEATURES = {
-    "clip-b16": lambda: ClipFeatures(clip_trunk()),
-    "lite2": lambda: FrozenTrunk(Lite2Features(), INPUT_SPEC),
+    "clip-b16": lambda trunk: ClipFeatures(trunk or clip_trunk()),
+    "lite2": lambda trunk: FrozenTrunk(Lite2Features(trunk), INPUT_SPEC),
 }
 
 
-def packaged_features(teacher: str) -> PooledFeatures:
-    """What the projection of a packaged teacher reads, by the teacher's name: a key of ``packaged.PACKAGED``."""
-    return _FEATURES[teacher]()
+def packaged_features(teacher: str, trunk: nn.Module | None = None) -> PooledFeatures:
+    """What the projection of a packaged teacher reads.
+
+    Args:
+        teacher: its name, a key of ``packaged.PACKAGED``.
+        trunk: of such a teacher after training, which may leave its precision; by default the packaged one.
+    """
+    return _FEATURES[teacher](trunk)

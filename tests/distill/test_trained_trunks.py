@@ -16,16 +16,16 @@ from distill.experiments.figures import change
 from distill.experiments.fold import Fold, Photos
 from distill.experiments.trained_rows import student_rows, teacher_rows
 from distill.experiments.trained_trunks import TrainedTrunksConfig, lesson_of, student_scores, teacher_scores
-from distill.networks.student import ATTRIBUTES, WIDTH, StudentFeatures, quality_of
+from distill.networks.student import ATTRIBUTES, WIDTH, quality_of
 from distill.stages.distillation import DistillationConfig
 from distill.teacher.load import load_teacher
-from distill.teacher.packaged import STAGE_WIDTH, Lite2Features
+from distill.teacher.packaged import STAGE_WIDTH
 from distill.teacher.teacher import TeacherConfig
 from distill.training.features import LadderFeatures, ScoredFeatures
 from distill.training.trainer import TrainerConfig
 
 SOURCES = np.array(["a", "b", "c"] * 4)
-WIDTHS = {StudentFeatures: 2 * WIDTH, Lite2Features: 2 * STAGE_WIDTH}
+WIDTHS = {"student": 2 * WIDTH, "teacher": 2 * STAGE_WIDTH}
 
 
 @pytest.fixture(scope="module")
@@ -56,12 +56,12 @@ def all_photos(config: TrainedTrunksConfig, photos: dict[str, np.ndarray]) -> Ph
         scored, of_rungs = (torch.rand(count, width, generator=generator) for count in (12, len(copies)))
         mos = torch.tensor(mos_set.mos, dtype=torch.float32)
         features[trunk] = ScoredFeatures(scored, mos, SOURCES), LadderFeatures(of_rungs, targets, pairs)
-    return Photos(mos_set, copies, np.array([copy.photo in pristine[2:] for copy in copies]), features)
+    return Photos(mos_set, copies, np.array([copy.photo in pristine[2:] for copy in copies]), **features)
 
 
 @pytest.fixture(scope="module")
 def fold(all_photos: Photos) -> Fold:
-    return Fold("b", all_photos, ranked=3, judged=1, seed=0, pseudo_labels=0.3, load_teacher=load_teacher)
+    return Fold("b", all_photos, ranked=3, judged=1, seed=0, pseudo_labels=0.3, teacher="lite2")
 
 
 @pytest.mark.slow
@@ -79,7 +79,8 @@ def test_a_fold_learns_nothing_of_its_source_and_ranks_nothing_else(fold: Fold) 
 def test_a_row_starts_where_the_fit_ends_and_every_step_moves_it(
     fold: Fold, config: TrainedTrunksConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("distill.experiments.fold.FrozenTrunk", EagerTrunk)
+    for place in ("distill.experiments.trained_trunks", "distill.teacher.packaged_features"):
+        monkeypatch.setattr(f"{place}.FrozenTrunk", EagerTrunk)
     none = replace(config.distillation, steps=0)
     still = replace(config, run=config.run / "still", distillation=none, alignment=none, opinions=none)
     for scores_of, rows, last in (
@@ -88,7 +89,8 @@ def test_a_row_starts_where_the_fit_ends_and_every_step_moves_it(
     ):
         start = next(iter(rows))
         before, unmoved, after = (
-            scores_of(name, rows[name], fold, how) for name, how in ((start, config), (last, still), (last, config))
+            scores_of(rows[name], fold, how.run / name, how)
+            for name, how in ((start, config), (last, still), (last, config))
         )
         assert before.shape == (len(fold.ranked) + len(fold.judged),)
         assert np.array_equal(before, unmoved) and (np.abs(before - after) > 1e-6).all()
@@ -112,7 +114,7 @@ def test_a_fitted_projection_stays_while_the_tower_learns_and_a_random_one_learn
 
 
 def test_every_switch_of_every_stage_has_its_row() -> None:
-    students = [how.loss for how in student_rows().values() if how]
+    students = [how.loss for how in student_rows().values() if how.loss]
     for switch in fields(DistillationConfig):
         assert any(getattr(loss, switch.name) for loss in students), switch.name
     alignments = [how.alignment for how in teacher_rows().values() if how.alignment]
