@@ -12,6 +12,7 @@ from distill.experiments.further_labels import FurtherLabelsConfig, measure_furt
 from distill.experiments.input_sizes import InputSizesConfig, measure_input_sizes
 from distill.experiments.kernel_widths import KernelWidthsConfig, measure_kernel_widths
 from distill.experiments.leave_one_out import LeaveOneOutConfig, leave_one_source_out
+from distill.experiments.teacher_parts import TeacherPartsConfig, measure_teacher_parts
 from distill.experiments.trained_trunks import TrainedTrunksConfig, measure_trained_trunks
 from distill.experiments.tuned_tower import TunedTowerConfig, measure_tuned_tower
 
@@ -21,6 +22,7 @@ _COMMANDS = {
     "input-sizes": (InputSizesConfig, measure_input_sizes),
     "kernel-widths": (KernelWidthsConfig, measure_kernel_widths),
     "leave-one-out": (LeaveOneOutConfig, leave_one_source_out),
+    "teacher-parts": (TeacherPartsConfig, measure_teacher_parts),
     "trained-trunks": (TrainedTrunksConfig, measure_trained_trunks),
     "tuned-tower": (TunedTowerConfig, measure_tuned_tower),
 }

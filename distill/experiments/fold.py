@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -48,7 +49,7 @@ class Photos:
 
 
 class Fold:
-    """The packaged teacher and the student, fitted to every source but one.
+    """The packaged teacher and the student, fitted to every source but one when they are first asked for.
 
     Attributes:
         source: the one.
@@ -57,9 +58,6 @@ class Fold:
         ranked: scored photos of the source that was left out.
         judged: copies that nothing learned.
         text: the teacher's prompts, unit embeddings N×D.
-        features: the student's of the scored photos and then of the copies, n×d.
-        embedding: the teacher's of all of them, n×D of length 1.
-        teacher_name: of the packaged teacher.
     """
 
     def __init__(
@@ -73,7 +71,7 @@ class Fold:
         teacher: str,
         start: Callable[[], Student] = Student,
     ) -> None:
-        """Fit both.
+        """Choose the photos.
 
         Args:
             source: is left out.
@@ -85,39 +83,21 @@ class Fold:
             teacher: name of the packaged teacher whose features ``photos`` has.
             start: makes the student whose trunk's features it has; the heads are fitted here.
         """
-        self.source, self.teacher_name = source, teacher
-        self._seed, self._start = seed, start
+        self.source = source
+        self._photos, self._seed, self._pseudo_labels = photos, seed, pseudo_labels
+        self._teacher_name, self._start = teacher, start
         mos_set, held_out = photos.mos_set, photos.held_out
-        use = mos_set.sources != source
-        self.seen = mos_set.take(use)
+        self._use = mos_set.sources != source
+        self.seen = mos_set.take(self._use)
         self.copies = [copy for copy, out in zip(photos.copies, held_out) if not out]
-        chosen = np.random.default_rng(seed).permutation(np.flatnonzero(~use))[:ranked]
+        chosen = np.random.default_rng(seed).permutation(np.flatnonzero(~self._use))[:ranked]
         self.ranked = mos_set.take(np.isin(np.arange(len(mos_set)), chosen))
         # By name: where a machine keeps its photos must not choose them.
         unlearnt = {copy.photo for copy, out in zip(photos.copies, held_out) if out}
         shown = sorted(unlearnt, key=lambda photo: photo.name)[:judged]
         self.judged = [copy for copy in photos.copies if copy.photo in shown]
-
-        def learnt(scored: ScoredFeatures, ladders: LadderFeatures) -> tuple[ScoredFeatures, LadderFeatures]:
-            return scored.take(use), ladders.without(held_out)
-
-        self._for_teacher = learnt(*photos.teacher)
         packaged = load_teacher(TeacherConfig(teacher))
         self.text, self._views = packaged.text().detach(), len(packaged.input.views)
-        self._projection = self._project(self.text)
-        embedding = [embed_views(part.features, *self._projection) for part in self._for_teacher]
-        scored, ladders = learnt(*photos.student)
-        labels = prompt_scores(embedding[0], self.text, SCORING).score
-        targets = scored.blended(labels, pseudo_labels)
-        attributes = fit_attributes(ladders, targets.features, AttributesConfig())
-        self._heads = stack_heads(fit_hidden_units(targets, ladders, HiddenUnitsConfig(), seed), attributes)
-        self.features = torch.cat([scored.features, ladders.features])
-        self.embedding = torch.cat(embedding)
-
-    @property
-    def teacher_features(self) -> torch.Tensor:
-        """What the teacher's projection reads of all photos, n×d; not held, since CLIP's are a gigabyte."""
-        return torch.cat([part.features for part in self._for_teacher])
 
     def student(self) -> Student:
         """A new one with the fitted heads."""
@@ -128,7 +108,7 @@ class Fold:
     def teacher(self, context_tokens: int) -> Teacher:
         """A new one with the fitted projection; a learnable context has its own, since it starts at random."""
         torch.manual_seed(self._seed)
-        teacher = load_teacher(TeacherConfig(self.teacher_name, context_tokens=context_tokens))
+        teacher = load_teacher(TeacherConfig(self._teacher_name, context_tokens=context_tokens))
         own_text = teacher.text().detach()
         teacher.take_projection(*(self._project(own_text) if context_tokens else self._projection))
         return teacher
@@ -139,8 +119,40 @@ class Fold:
         copies = (render(copy, network.input) for copy in self.judged)
         return np.stack([network(views) for part in (photos, copies) for views in part])
 
+    @property
+    def features(self) -> torch.Tensor:
+        """The student's of the scored photos and then of the copies, n×d."""
+        return torch.cat([part.features for part in self._learnt(self._photos.student)])
+
+    @property
+    def teacher_features(self) -> torch.Tensor:
+        """What the teacher's projection reads of all of them, n×d; not held, since CLIP's are a gigabyte."""
+        return torch.cat([part.features for part in self._learnt(self._photos.teacher)])
+
+    @cached_property
+    def embedding(self) -> torch.Tensor:
+        """The teacher's of all of them, n×D of length 1."""
+        return torch.cat([embed_views(part.features, *self._projection) for part in self._learnt(self._photos.teacher)])
+
+    @cached_property
+    def _projection(self) -> Linear:
+        return self._project(self.text)
+
+    @cached_property
+    def _heads(self) -> Linear:
+        scored, ladders = self._learnt(self._photos.student)
+        labels = prompt_scores(self.embedding[: len(self.seen)], self.text, SCORING).score
+        targets = scored.blended(labels, self._pseudo_labels)
+        attributes = fit_attributes(ladders, targets.features, AttributesConfig())
+        return stack_heads(fit_hidden_units(targets, ladders, HiddenUnitsConfig(), self._seed), attributes)
+
     def _project(self, text: torch.Tensor) -> Linear:
         """Within the prompts' span, which is all that the fit's losses see: 31 rows to fit in the place of 384."""
         span = torch.linalg.svd(text.t(), full_matrices=False).U
-        weight, bias = fit_projection(*self._for_teacher, self._views, text @ span, SCORING, ProjectionConfig())
+        learnt = self._learnt(self._photos.teacher)
+        weight, bias = fit_projection(*learnt, self._views, text @ span, SCORING, ProjectionConfig())
         return span @ weight, span @ bias
+
+    def _learnt(self, features: tuple[ScoredFeatures, LadderFeatures]) -> tuple[ScoredFeatures, LadderFeatures]:
+        scored, ladders = features
+        return scored.take(self._use), ladders.without(self._photos.held_out)

@@ -156,8 +156,7 @@ def measure_trained_trunks(config: TrainedTrunksConfig) -> Table:
     share = DistilConfig().pseudo_labels
     start = STARTS[config.trunk]
     folds = [
-        Fold(name, photos, config.ranked, config.ladders, config.seed, share, config.teacher, start)
-        for name in tqdm(sources, desc="fits")
+        Fold(name, photos, config.ranked, config.ladders, config.seed, share, config.teacher, start) for name in sources
     ]
     columns = [*(f"out {fold.source}" for fold in folds), "change", "effect", "ladders"]
     table = Table("trained", columns, _note(folds, config))
@@ -176,8 +175,8 @@ def _add_rows(
     start = next(iter(rows))
     mos = [fold.ranked.mos for fold in folds]
     known: dict[str, list[np.ndarray]] = {}
-    for name in tqdm(_chosen(rows, config.rows), desc="rows"):
-        outputs = [_kept(scores_of, name, rows[name], fold, config) for fold in folds]
+    for name in tqdm(chosen_rows(rows, config.rows), desc="rows"):
+        outputs = [kept_scores(scores_of, name, rows[name], fold, config) for fold in folds]
         known[name] = [of_fold[: len(fold.ranked)] for fold, of_fold in zip(folds, outputs)]
         cells = [srcc_estimate(score, opinion, config.seed) for score, opinion in zip(known[name], mos)]
         monotone = [mean_falling(fold.judged, of_fold[len(fold.ranked) :]) for fold, of_fold in zip(folds, outputs)]
@@ -188,7 +187,7 @@ def _add_rows(
         table.rows[name] = [*cells, *moved, float(np.mean(monotone))]
 
 
-def _chosen(rows: dict[str, StudentSteps] | dict[str, TeacherSteps], parts: list[str] | None) -> list[str]:
+def chosen_rows(rows: dict[str, StudentSteps] | dict[str, TeacherSteps], parts: list[str] | None) -> list[str]:
     """Names of the rows that are measured: those asked for, and what they are compared with."""
     start, *others = rows
     wanted = {name for name in others if parts is None or any(part in name for part in parts)}
@@ -198,7 +197,7 @@ def _chosen(rows: dict[str, StudentSteps] | dict[str, TeacherSteps], parts: list
     return [name for name in rows if name in wanted or (name == start and wanted)]
 
 
-def _kept(
+def kept_scores(
     scores_of: Callable[[object, Fold, Path, TrainedTrunksConfig], np.ndarray],
     name: str,
     how: StudentSteps | TeacherSteps,

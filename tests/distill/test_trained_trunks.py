@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+import tyro
 from eager_trunk import EagerTrunk
 from PIL import Image
 
@@ -14,14 +17,24 @@ from distill.data.degraded_photos import attribute_targets, severity_ladders
 from distill.data.mos_sets import MosSet
 from distill.experiments.figures import change
 from distill.experiments.fold import Fold, Photos
-from distill.experiments.trained_rows import student_rows, teacher_rows
-from distill.experiments.trained_trunks import TrainedTrunksConfig, lesson_of, student_scores, teacher_scores
+from distill.experiments.trained_rows import StudentSteps, TeacherSteps, student_rows, teacher_rows
+from distill.experiments.trained_trunks import (
+    STARTS,
+    TrainedTrunksConfig,
+    chosen_rows,
+    kept_scores,
+    lesson_of,
+    photos_and_features,
+    student_scores,
+    teacher_scores,
+)
 from distill.networks.student import ATTRIBUTES, WIDTH, quality_of
 from distill.stages.distillation import DistillationConfig
 from distill.teacher.load import load_teacher
 from distill.teacher.packaged import STAGE_WIDTH
 from distill.teacher.teacher import TeacherConfig
 from distill.training.features import LadderFeatures, ScoredFeatures
+from distill.training.run_folder import RunError
 from distill.training.trainer import TrainerConfig
 
 SOURCES = np.array(["a", "b", "c"] * 4)
@@ -119,6 +132,66 @@ def test_every_switch_of_every_stage_has_its_row() -> None:
         assert any(getattr(loss, switch.name) for loss in students), switch.name
     alignments = [how.alignment for how in teacher_rows().values() if how.alignment]
     assert any(one.symmetric for one in alignments) and any(one.attributes for one in alignments)
+
+
+@pytest.mark.parametrize("rows", [student_rows(), teacher_rows()], ids=["student", "teacher"])
+def test_a_row_is_compared_with_one_before_it_down_to_the_start(rows: dict[str, StudentSteps | TeacherSteps]) -> None:
+    start, *others = rows
+    assert rows[start].without is None
+    for place, name in enumerate(others, start=1):
+        assert rows[name].without in list(rows)[:place], name
+    chosen = chosen_rows(rows, [others[-1]])
+    assert chosen[0] == start and chosen[-1] == others[-1] and len(chosen) < len(rows)
+    assert all(rows[name].without in chosen for name in chosen[1:])
+    assert chosen_rows(rows, None) == list(rows) and chosen_rows(rows, ["no row"]) == []
+
+
+@pytest.mark.parametrize(("teacher", "trunk"), [("lite2", "imagenet"), ("clip-b16", "shipped")])
+def test_the_flags_choose_whose_features_are_read(
+    config: TrainedTrunksConfig, all_photos: Photos, monkeypatch: pytest.MonkeyPatch, teacher: str, trunk: str
+) -> None:
+    read: list[object] = []
+    command = ["--mos-folder", "any", "--pristine", "any", "--teacher", teacher, "--trunk", trunk]
+    asked = tyro.cli(TrainedTrunksConfig, args=command)
+    module = "distill.experiments.trained_trunks"
+    monkeypatch.setattr(f"{module}.FrozenTrunk", lambda features, spec: features.student)
+    monkeypatch.setattr(f"{module}.packaged_features", lambda name: name)
+    monkeypatch.setattr(f"{module}.scored_features", lambda _, network, cache: read.append(network))
+    monkeypatch.setattr(f"{module}.ladder_features", lambda *rest: None)
+    photos_and_features(all_photos.mos_set, list({copy.photo for copy in all_photos.copies}), asked)
+    student, name = read
+    assert name == teacher
+    expected = STARTS[trunk]().trunk.state_dict()
+    assert all(torch.equal(tensor, expected[key]) for key, tensor in student.trunk.state_dict().items())
+    other = STARTS["shipped" if trunk == "imagenet" else "imagenet"]().trunk.stages[6].state_dict()
+    assert not all(torch.equal(tensor, other[key]) for key, tensor in student.trunk.stages[6].state_dict().items())
+
+
+def test_scores_are_kept_for_the_same_settings_alone_and_checkpoints_are_not(
+    config: TrainedTrunksConfig, tmp_path: Path
+) -> None:
+    asked = []
+
+    def scores_of(how: TeacherSteps, fold: SimpleNamespace, folder: Path, config: TrainedTrunksConfig) -> np.ndarray:
+        asked.append(folder)
+        (folder / "stage").mkdir()
+        (folder / "stage" / "checkpoint.pt").touch()
+        return np.arange(3.0)
+
+    fold, own = SimpleNamespace(source="b"), replace(config, run=tmp_path)
+    for _ in range(2):
+        kept = kept_scores(scores_of, "teacher: a row", TeacherSteps(), fold, own)
+        assert np.array_equal(kept, np.arange(3.0)) and asked == [tmp_path / "teacher-a-row" / "b"]
+    assert not list(tmp_path.rglob("checkpoint.pt"))
+    with pytest.raises(RunError, match="another configuration"):
+        kept_scores(scores_of, "teacher: a row", TeacherSteps(), fold, replace(own, ranked=own.ranked + 1))
+
+
+@pytest.mark.slow
+def test_a_fold_s_projection_lies_in_the_prompts_span(fold: Fold) -> None:
+    span = torch.linalg.svd(fold.text.t(), full_matrices=False).U
+    for part in (fold.embedding, fold.teacher(0).visual.head.proj.weight.t()):
+        torch.testing.assert_close(part @ span @ span.t(), part, atol=1e-6, rtol=1e-4)
 
 
 def test_the_change_is_zero_of_equal_scores_and_positive_of_better_ones() -> None:
