@@ -58,7 +58,7 @@ def measure_kernel_widths(config: KernelWidthsConfig) -> Table:
     sets = {table.stem: read_scored_photos(folder, table, scale=None) for folder, table in config.outside}
     features = features_of_photos(mos_set.paths, network, config.cache, mos_set.name)
     others = [features_of_photos(one.paths, network, config.cache, name) for name, one in sets.items()]
-    apart = _distances(features, [features, *others])
+    apart = squared_distances(features, [features, *others])
     scores, sources = torch.from_numpy(mos_set.mos).float(), mos_set.sources
     names, n = np.unique(sources), len(scores)
     table = Table(
@@ -74,9 +74,9 @@ def measure_kernel_widths(config: KernelWidthsConfig) -> Table:
             cells = []
             for name in names:
                 here = sources == name
-                weight = _fit(kernel[:n][~here][:, ~here], scores[~here], groups[~here], config.penalty)
+                weight = fit_weights(kernel[:n][~here][:, ~here], scores[~here], groups[~here], config.penalty)
                 cells.append(srcc((kernel[:n][here][:, ~here] @ weight).numpy(), mos_set.mos[here]))
-            weight, first = _fit(kernel[:n].clone(), scores, groups, config.penalty), n
+            weight, first = fit_weights(kernel[:n].clone(), scores, groups, config.penalty), n
             outside = []
             for one in sets.values():
                 outside.append(srcc((kernel[first : first + len(one)] @ weight).numpy(), one.mos))
@@ -86,7 +86,7 @@ def measure_kernel_widths(config: KernelWidthsConfig) -> Table:
     return table
 
 
-def _distances(known: torch.Tensor, asked: list[torch.Tensor]) -> torch.Tensor:
+def squared_distances(known: torch.Tensor, asked: list[torch.Tensor]) -> torch.Tensor:
     """Mean squared difference over features, standardized over ``known`` n×d: float32 m×n of ``asked``, m×d in all."""
     rows = sum(map(len, asked))
     products, squares, known_squares = torch.zeros(rows, len(known)), torch.zeros(rows), torch.zeros(len(known))
@@ -101,7 +101,7 @@ def _distances(known: torch.Tensor, asked: list[torch.Tensor]) -> torch.Tensor:
     return (squares[:, None] + known_squares - 2 * products) / known.shape[1]
 
 
-def _fit(kernel: torch.Tensor, scores: torch.Tensor, groups: np.ndarray, penalty: float) -> torch.Tensor:
+def fit_weights(kernel: torch.Tensor, scores: torch.Tensor, groups: np.ndarray, penalty: float) -> torch.Tensor:
     """Weights n of the ridge whose groups have unpenalized means, by generalized least squares; changes ``kernel``."""
     kernel.diagonal().add_(penalty)
     members = torch.from_numpy(groups[:, None] == np.unique(groups)).float()

@@ -4,9 +4,9 @@
 
 Two ideas that need no trained trunk: a thumbnail beside native-resolution pixels (CLIP-DQA), and features of content
 beside features of distortion (Re-IQA), here CLIP's last block and its middle ones. Kernel ridge regression on CLIP's
-block statistics as ``distill.teacher.kernel_ridge`` fits it, on all of them or on a part. "Effect" is what the rest
-adds to a part: the mean change of SRCC over the left-out sources, with half its 95 % interval, from resamples of photos
-that both rows share. "Effect outside" is the same over the sets outside, after a fit to all sources.
+block statistics, as wide and as hard as the teacher's, on all of them or on a part. "Effect" is what the rest adds to a
+part: the mean change of SRCC over the left-out sources, with half its 95 % interval, from resamples of photos that both
+rows share. "Effect outside" is the same over the sets outside, after a fit to all sources.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ from tqdm import tqdm
 
 from distill.data.mos_sets import read_biq2021, read_scored_photos
 from distill.experiments.figures import RESAMPLES, change, srcc_estimate
+from distill.experiments.kernel_widths import fit_weights, squared_distances
 from distill.experiments.table import Table
 from distill.teacher.clip_features import CLIP_INPUT, READ_BLOCKS, STATISTICS_WIDTH
-from distill.teacher.kernel_ridge import fit_kernel_ridge
+from distill.teacher.kernel_ridge import PENALTY, WIDTH
 from distill.teacher.packaged_features import packaged_features
 from distill.training.frozen_features import features_of_photos
 
@@ -48,16 +49,31 @@ class TeacherPartsConfig:
     csv: Path | None = None
 
 
-def parts() -> dict[str, np.ndarray]:
-    """Name of a row → the columns that it reads of a photo's statistics, view by view and block by block."""
+def pieces() -> dict[tuple[str, str], np.ndarray]:
+    """A view and a depth → the columns of a photo's statistics that they have."""
     columns = np.arange(len(CLIP_INPUT.views) * STATISTICS_WIDTH)
     view, rest = np.divmod(columns, STATISTICS_WIDTH)
     last = rest // (STATISTICS_WIDTH // len(READ_BLOCKS)) == len(READ_BLOCKS) - 1
+    depths = {"last block": last, "middle blocks": ~last}
     return {
-        WHOLE: columns,
-        **{f"{name} view alone": columns[view == number] for number, name in enumerate(CLIP_INPUT.views)},
-        "last block alone (content)": columns[last],
-        "middle blocks alone (distortion)": columns[~last],
+        (name, depth): columns[(view == number) & of_depth]
+        for number, name in enumerate(CLIP_INPUT.views)
+        for depth, of_depth in depths.items()
+    }
+
+
+def rows() -> dict[str, list[tuple[str, str]]]:
+    """Name of a row → the pieces that it reads."""
+    everything = list(pieces())
+
+    def having(part: str) -> list[tuple[str, str]]:
+        return [piece for piece in everything if part in piece]
+
+    return {
+        WHOLE: everything,
+        **{f"{name} view alone": having(name) for name in CLIP_INPUT.views},
+        "last block alone (content)": having("last block"),
+        "middle blocks alone (distortion)": having("middle blocks"),
     }
 
 
@@ -72,27 +88,47 @@ def measure_teacher_parts(config: TeacherPartsConfig) -> Table:
     features = features_of_photos(mos_set.paths, network, config.cache, mos_set.name)
     asked = [features_of_photos(one.paths, network, config.cache, name) for name, one in others.items()]
     scores, names = torch.from_numpy(mos_set.mos).float(), np.unique(mos_set.sources)
-    apart = [mos_set.sources == name for name in names]
-    mos = [mos_set.mos[here] for here in apart], [one.mos for one in others.values()]
+    here = [mos_set.sources == name for name in names]
+    mos = [mos_set.mos[own] for own in here], [one.mos for one in others.values()]
     outside = f"; outside {', '.join(f'{name} {len(one)}' for name, one in others.items())}" if others else ""
-    sources = ", ".join(f"{name} {here.sum()}" for name, here in zip(names, apart))
+    sources = ", ".join(f"{name} {own.sum()}" for name, own in zip(names, here))
     table = Table(
         "CLIP's statistics",
-        [*(f"out {name}" for name in names), "effect", *others, "effect outside"],
+        [*(f"out {name}" for name in names), "effect", *others, *(["effect outside"] if others else [])],
         f"n = {len(scores)} photos ({sources}){outside}; seed {config.seed}, {RESAMPLES} resamples.",
     )
+    apart = {
+        piece: squared_distances(features[:, columns], [one[:, columns] for one in (features, *asked)])
+        for piece, columns in pieces().items()
+    }
+    widths = {piece: len(columns) for piece, columns in pieces().items()}
     whole = None
-    for name, columns in tqdm(parts().items(), desc="rows"):
-        read = features[:, columns]
-        left_out = [fit_kernel_ridge(read[~here], scores[~here])(read[here]).numpy() for here in apart]
-        everyone = fit_kernel_ridge(read, scores) if others else None
-        beyond = [everyone(one[:, columns]).numpy() for one in asked]
-        judged = left_out, beyond
+    for name, read in tqdm(rows().items(), desc="rows"):
+        distances = sum(apart[piece] * widths[piece] for piece in read) / sum(widths[piece] for piece in read)
+        judged = _scores(torch.exp(-WIDTH * distances), scores, here, [len(one) for one in asked])
         whole = whole or judged
         effects = [
             change(known, part, full, config.seed) if full is not part and known else None
             for known, part, full in zip(mos, judged, whole)
         ]
         cells = [[srcc_estimate(s, m, config.seed) for s, m in zip(*pair)] for pair in zip(judged, mos)]
-        table.rows[name] = [*cells[0], effects[0], *cells[1], effects[1]]
+        table.rows[name] = [*cells[0], effects[0], *cells[1], *(effects[1:] if others else [])]
     return table
+
+
+def _scores(
+    kernel: torch.Tensor, scores: torch.Tensor, left_out: list[np.ndarray], outside: list[int]
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Of each source by a fit to the others, and of each set outside by a fit to all; ``kernel`` is (n + m)×n."""
+    n = len(scores)
+
+    def fitted(rows: torch.Tensor, known: np.ndarray) -> np.ndarray:
+        own = scores[known]
+        weight = fit_weights(kernel[:n][known][:, known], own, np.zeros(len(own)), PENALTY)
+        return (rows[:, known] @ weight).numpy()
+
+    beyond = fitted(kernel[n:], np.ones(n, dtype=bool)) if outside else np.zeros(0)
+    return (
+        [fitted(kernel[:n][here], ~here) for here in left_out],
+        np.split(beyond, np.cumsum(outside)[:-1]) if outside else [],
+    )

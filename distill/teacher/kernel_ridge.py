@@ -11,8 +11,8 @@ from torch import nn
 
 from distill.training.standardization import Standardization
 
-_WIDTH = 0.1  # of the kernel: its exponent at two photos as far apart as features of unit variance are, halved
-_PENALTY = 1.0
+WIDTH = 0.1  # of the kernel: its exponent at two photos as far apart as features of unit variance are, halved
+PENALTY = 1.0
 
 
 class KernelRidge(nn.Module):
@@ -34,7 +34,7 @@ class KernelRidge(nn.Module):
     def kernel(self, standard: torch.Tensor) -> torch.Tensor:
         """Similarities to the photos it was fitted to, B×n of standardized features B×d."""
         squares = standard.square().sum(1)[:, None] + self.norms - 2 * standard @ self.support.t()
-        return torch.exp(-_WIDTH / standard.shape[1] * squares)
+        return torch.exp(-WIDTH / standard.shape[1] * squares)
 
 
 def fit_kernel_ridge(features: torch.Tensor, scores: torch.Tensor) -> KernelRidge:
@@ -42,7 +42,7 @@ def fit_kernel_ridge(features: torch.Tensor, scores: torch.Tensor) -> KernelRidg
     standardize = Standardization(features)
     ridge = KernelRidge(standardize, standardize(features))
     kernel = ridge.kernel(ridge.support)
-    kernel.diagonal().add_(_PENALTY)
+    kernel.diagonal().add_(PENALTY)
     ridge.middle.copy_(scores.mean())
     ridge.weight.copy_(torch.linalg.solve(kernel, scores - ridge.middle))
     return ridge
