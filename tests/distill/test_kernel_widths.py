@@ -31,7 +31,7 @@ def test_a_constant_added_to_all_scores_moves_no_weight() -> None:
     assert abs(float(fit_weights(_kernel(), scores, same, 1.0).sum())) < 1e-5
 
 
-def testsquared_distances_are_of_standardized_features() -> None:
+def test_distances_are_of_standardized_features() -> None:
     features = torch.randn(20, 3, generator=torch.Generator().manual_seed(1)) * torch.tensor([1.0, 10.0, 100.0])
     apart = squared_distances(features, [features])
     assert apart.diagonal().abs().max() < 1e-5
