@@ -19,7 +19,6 @@ from distill.heads.attributes import AttributesConfig, fit_attributes
 from distill.heads.hidden_units import HiddenUnitsConfig, fit_hidden_units
 from distill.heads.projection import ProjectionConfig, fit_projection
 from distill.networks.student import Linear, Student, stack_heads
-from distill.teacher.load import load_teacher
 from distill.teacher.packaged import embed_views
 from distill.teacher.prompt_scores import Scoring, prompt_scores
 from distill.teacher.teacher import Teacher, TeacherConfig
@@ -68,8 +67,8 @@ class Fold:
         judged: int,
         seed: int,
         pseudo_labels: float,
-        teacher: str,
-        start: Callable[[], Student] = Student,
+        make_teacher: Callable[[int], Teacher],
+        make_student: Callable[[], Student] = Student,
     ) -> None:
         """Choose the photos.
 
@@ -80,12 +79,12 @@ class Fold:
             judged: held-out pristine photos with their copies, at most.
             seed: of the choice of photos, and of what starts at random.
             pseudo_labels: share of the teacher's scores in what the student's heads are fitted to.
-            teacher: name of the packaged teacher whose features ``photos`` has.
-            start: makes the student whose trunk's features it has; the heads are fitted here.
+            make_teacher: makes the packaged teacher whose features ``photos`` has, with so many learnable words.
+            make_student: makes the student whose trunk's features it has; the heads are fitted here.
         """
         self.source = source
         self._photos, self._seed, self._pseudo_labels = photos, seed, pseudo_labels
-        self._teacher_name, self._start = teacher, start
+        self._make_teacher, self._make_student = make_teacher, make_student
         mos_set, held_out = photos.mos_set, photos.held_out
         self._use = mos_set.sources != source
         self.seen = mos_set.take(self._use)
@@ -96,19 +95,19 @@ class Fold:
         unlearnt = {copy.photo for copy, out in zip(photos.copies, held_out) if out}
         shown = sorted(unlearnt, key=lambda photo: photo.name)[:judged]
         self.judged = [copy for copy in photos.copies if copy.photo in shown]
-        packaged = load_teacher(TeacherConfig(teacher))
+        packaged = make_teacher(0)
         self.text, self._views = packaged.text().detach(), len(packaged.input.views)
 
     def student(self) -> Student:
         """A new one with the fitted heads."""
-        student = self._start()
+        student = self._make_student()
         student.heads.set_linear(*self._heads)
         return student.eval()
 
     def teacher(self, context_tokens: int) -> Teacher:
         """A new one with the fitted projection; a learnable context has its own, since it starts at random."""
         torch.manual_seed(self._seed)
-        teacher = load_teacher(TeacherConfig(self._teacher_name, context_tokens=context_tokens))
+        teacher = self._make_teacher(context_tokens)
         own_text = teacher.text().detach()
         teacher.take_projection(*(self._project(own_text) if context_tokens else self._projection))
         return teacher

@@ -18,12 +18,10 @@ from pocketiqa.parity import srcc
 from tqdm import tqdm
 
 from distill.data.mos_sets import read_biq2021, read_scored_photos
+from distill.experiments.kernel_fits import fit_weights, squared_distances
 from distill.experiments.table import Table
 from distill.teacher.packaged_features import packaged_features
 from distill.training.frozen_features import features_of_photos
-from distill.training.standardization import Standardization
-
-_COLUMNS = 1536  # of the features at once, so that no second copy of all of them is held
 
 
 @dataclass(frozen=True)
@@ -84,28 +82,3 @@ def measure_kernel_widths(config: KernelWidthsConfig) -> Table:
             title = f"width {width:g}" + (", a mean a source" if means else "")
             table.rows[title] = [*cells, float(np.mean(cells)), *outside]
     return table
-
-
-def squared_distances(known: torch.Tensor, asked: list[torch.Tensor]) -> torch.Tensor:
-    """Mean squared difference over features, standardized over ``known`` n×d: float32 m×n of ``asked``, m×d in all."""
-    rows = sum(map(len, asked))
-    products, squares, known_squares = torch.zeros(rows, len(known)), torch.zeros(rows), torch.zeros(len(known))
-    for start in tqdm(range(0, known.shape[1], _COLUMNS), desc="kernel"):
-        part = known[:, start : start + _COLUMNS].float()
-        standardize = Standardization(part)
-        part = standardize(part)
-        other = standardize(torch.cat([one[:, start : start + _COLUMNS].float() for one in asked]))
-        products.addmm_(other, part.t())
-        squares += other.square().sum(1)
-        known_squares += part.square().sum(1)
-    return (squares[:, None] + known_squares - 2 * products) / known.shape[1]
-
-
-def fit_weights(kernel: torch.Tensor, scores: torch.Tensor, groups: np.ndarray, penalty: float) -> torch.Tensor:
-    """Weights n of the ridge whose groups have unpenalized means, by generalized least squares; changes ``kernel``."""
-    kernel.diagonal().add_(penalty)
-    members = torch.from_numpy(groups[:, None] == np.unique(groups)).float()
-    triangle = torch.linalg.cholesky(kernel)
-    solved = torch.cholesky_solve(torch.cat([members, scores[:, None]], dim=1), triangle)
-    ones, answers = solved[:, :-1], solved[:, -1]
-    return answers - ones @ torch.linalg.solve(members.t() @ ones, members.t() @ answers)

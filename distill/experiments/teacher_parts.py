@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from distill.data.mos_sets import read_biq2021, read_scored_photos
 from distill.experiments.figures import RESAMPLES, change, srcc_estimate
-from distill.experiments.kernel_widths import fit_weights, squared_distances
+from distill.experiments.kernel_fits import fit_weights, squared_distances
 from distill.experiments.table import Table
 from distill.teacher.clip_features import CLIP_INPUT, READ_BLOCKS, STATISTICS_WIDTH
 from distill.teacher.kernel_ridge import PENALTY, WIDTH

@@ -33,9 +33,11 @@ from distill.stages.distil import DistilConfig, distil
 from distill.stages.lesson import Lesson
 from distill.stages.opinions import OpinionStage
 from distill.stages.prepare_lesson import prepare_lesson
+from distill.teacher.load import load_teacher
 from distill.teacher.packaged import PACKAGED, embed_views
 from distill.teacher.packaged_features import packaged_features
 from distill.teacher.prompt_scores import prompt_scores
+from distill.teacher.teacher import Teacher, TeacherConfig
 from distill.training.distributed import this_process
 from distill.training.feature_sets import ladder_features, scored_features
 from distill.training.frozen_trunk import FrozenTrunk
@@ -154,10 +156,12 @@ def measure_trained_trunks(config: TrainedTrunksConfig) -> Table:
     photos = photos_and_features(mos_set, pristine, config)
     sources = [str(name) for name in np.unique(mos_set.sources)]
     share = DistilConfig().pseudo_labels
-    start = STARTS[config.trunk]
-    folds = [
-        Fold(name, photos, config.ranked, config.ladders, config.seed, share, config.teacher, start) for name in sources
-    ]
+
+    def make_teacher(context_tokens: int) -> Teacher:
+        return load_teacher(TeacherConfig(config.teacher, context_tokens=context_tokens))
+
+    chosen = config.ranked, config.ladders, config.seed, share, make_teacher, STARTS[config.trunk]
+    folds = [Fold(name, photos, *chosen) for name in sources]
     columns = [*(f"out {fold.source}" for fold in folds), "change", "effect", "ladders"]
     table = Table("trained", columns, _note(folds, config))
     _add_rows(table, student_scores, student_rows(), folds, config)

@@ -32,7 +32,7 @@ from distill.networks.student import ATTRIBUTES, WIDTH, quality_of
 from distill.stages.distillation import DistillationConfig
 from distill.teacher.load import load_teacher
 from distill.teacher.packaged import STAGE_WIDTH
-from distill.teacher.teacher import TeacherConfig
+from distill.teacher.teacher import Teacher, TeacherConfig
 from distill.training.features import LadderFeatures, ScoredFeatures
 from distill.training.run_folder import RunError
 from distill.training.trainer import TrainerConfig
@@ -74,7 +74,10 @@ def all_photos(config: TrainedTrunksConfig, photos: dict[str, np.ndarray]) -> Ph
 
 @pytest.fixture(scope="module")
 def fold(all_photos: Photos) -> Fold:
-    return Fold("b", all_photos, ranked=3, judged=1, seed=0, pseudo_labels=0.3, teacher="lite2")
+    def make_teacher(context_tokens: int) -> Teacher:
+        return load_teacher(TeacherConfig(context_tokens=context_tokens))
+
+    return Fold("b", all_photos, ranked=3, judged=1, seed=0, pseudo_labels=0.3, make_teacher=make_teacher)
 
 
 @pytest.mark.slow

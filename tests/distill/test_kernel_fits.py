@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from distill.experiments.kernel_widths import fit_weights, squared_distances
+from distill.experiments.kernel_fits import fit_weights, squared_distances
 
 
 def _kernel(n: int = 30) -> torch.Tensor:
