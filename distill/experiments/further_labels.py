@@ -28,6 +28,7 @@ from distill.training.feature_sets import ladder_features, scored_features
 from distill.training.features import LadderFeatures, ScoredFeatures
 from distill.training.frozen_trunk import FrozenTrunk
 from distill.training.labels import labelled_features, read_labels
+from distill.training.run_folder import RunError
 
 
 @dataclass(frozen=True)
@@ -84,11 +85,16 @@ def measure_further_labels(config: FurtherLabelsConfig) -> Table:
 
     Raises:
         MosSetError: a folder, a table or a photo is missing.
-        RunError: there is no trained trunk, or no labels.
+        RunError: there is no trained trunk, or no labels of further photos and of copies.
     """
     labels = read_labels(config.labels)
     photos = read_ranked_photos(config.mos_folder, config.pristine, config.outside, None, config.seed)
     told = labels.of(photos.scored)
+    if not labels.copies or not labels.photos.keys() - set(photos.scored.paths):
+        raise RunError(
+            f"{config.labels} has labels of {len(labels.photos)} photos, {len(photos.scored)} of them scored, and of "
+            f"{len(labels.copies)} copies; write it with --photos and --pristine, whose effect is asked here"
+        )
     trunk = FrozenTrunk(StudentFeatures(load_trunk_run(config.trunk).student()), INPUT_SPEC)
     scored = scored_features(photos.scored, trunk, config.cache)
     ladders = ladder_features(photos.pristine, KINDS_PER_PHOTO, config.seed, trunk, config.cache)

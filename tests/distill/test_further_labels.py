@@ -19,6 +19,7 @@ from distill.heads.hidden_units import HiddenUnitsConfig
 from distill.networks.student import INPUT_SPEC, Linear
 from distill.training.features import LadderFeatures, ScoredFeatures
 from distill.training.labels import write_labels
+from distill.training.run_folder import RunError
 
 SHARE = 0.4
 
@@ -63,3 +64,12 @@ def test_a_row_learns_what_its_name_says_and_no_held_out_photo_or_copy(
     alone = table.rows["scored photos alone"]
     assert str(alone[places["change"]]) == str(alone[places["change outside"]]) == "+0.000 ± 0.000"
     assert f"8 photos that nobody scored, {learnt} labelled copies" in table.note
+
+
+def test_labels_of_scored_photos_alone_are_refused_with_the_flags_that_they_lack(
+    tmp_path: Path, photos: dict[str, np.ndarray]
+) -> None:
+    biq, pristine, run, _ = small_trunk_run(tmp_path, photos)
+    write_labels(tmp_path / "labels.csv", [(path, 0.9) for path in read_biq2021(biq).paths])
+    with pytest.raises(RunError, match="of 60 photos, 60 of them scored, and of 0 copies; write it with --photos and"):
+        measure_further_labels(FurtherLabelsConfig(biq, [pristine], run, tmp_path / "labels.csv"))
