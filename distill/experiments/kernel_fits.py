@@ -38,3 +38,34 @@ def fit_weights(kernel: torch.Tensor, scores: torch.Tensor, groups: np.ndarray, 
     solved = torch.cholesky_solve(torch.cat([members, scores[:, None]], dim=1), triangle)
     ones, answers = solved[:, :-1], solved[:, -1]
     return answers - ones @ torch.linalg.solve(members.t() @ ones, members.t() @ answers)
+
+
+def left_out_and_outside(
+    kernel: torch.Tensor,
+    scores: torch.Tensor,
+    groups: np.ndarray,
+    penalty: float,
+    left_out: list[np.ndarray],
+    outside: list[int],
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Scores of each part left out by a fit to the others, and of each set outside by a fit to all.
+
+    Args:
+        kernel: (n + m)×n, of n photos and then of m outside; it stays as it is.
+        scores: n, people's.
+        groups: n; each has an unpenalized mean.
+        penalty: of the ridge.
+        left_out: masks of the n photos.
+        outside: how many photos each set outside has, m in all.
+    """
+    n = len(scores)
+
+    def fitted(rows: torch.Tensor, known: np.ndarray) -> np.ndarray:
+        weight = fit_weights(kernel[:n][known][:, known], scores[known], groups[known], penalty)
+        return (rows[:, known] @ weight).numpy()
+
+    beyond = fitted(kernel[n:], np.ones(n, dtype=bool)) if outside else np.zeros(0)
+    return (
+        [fitted(kernel[:n][here], ~here) for here in left_out],
+        np.split(beyond, np.cumsum(outside)[:-1]) if outside else [],
+    )

@@ -18,7 +18,7 @@ from pocketiqa.parity import srcc
 from tqdm import tqdm
 
 from distill.data.mos_sets import read_biq2021, read_scored_photos
-from distill.experiments.kernel_fits import fit_weights, squared_distances
+from distill.experiments.kernel_fits import left_out_and_outside, squared_distances
 from distill.experiments.table import Table
 from distill.teacher.packaged_features import packaged_features
 from distill.training.frozen_features import features_of_photos
@@ -59,6 +59,7 @@ def measure_kernel_widths(config: KernelWidthsConfig) -> Table:
     apart = squared_distances(features, [features, *others])
     scores, sources = torch.from_numpy(mos_set.mos).float(), mos_set.sources
     names, n = np.unique(sources), len(scores)
+    here = [sources == name for name in names]
     table = Table(
         "kernel",
         [*(f"out {name}" for name in names), "mean out", *sets],
@@ -69,16 +70,9 @@ def measure_kernel_widths(config: KernelWidthsConfig) -> Table:
         kernel = torch.exp(-width * apart)
         for means in (False, True):
             groups = sources if means else np.zeros(n)
-            cells = []
-            for name in names:
-                here = sources == name
-                weight = fit_weights(kernel[:n][~here][:, ~here], scores[~here], groups[~here], config.penalty)
-                cells.append(srcc((kernel[:n][here][:, ~here] @ weight).numpy(), mos_set.mos[here]))
-            weight, first = fit_weights(kernel[:n].clone(), scores, groups, config.penalty), n
-            outside = []
-            for one in sets.values():
-                outside.append(srcc((kernel[first : first + len(one)] @ weight).numpy(), one.mos))
-                first += len(one)
+            own, beyond = left_out_and_outside(kernel, scores, groups, config.penalty, here, [*map(len, others)])
+            cells = [srcc(score, mos_set.mos[part]) for score, part in zip(own, here)]
+            outside = [srcc(score, one.mos) for score, one in zip(beyond, sets.values())]
             title = f"width {width:g}" + (", a mean a source" if means else "")
             table.rows[title] = [*cells, float(np.mean(cells)), *outside]
     return table

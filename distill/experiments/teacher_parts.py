@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from distill.data.mos_sets import read_biq2021, read_scored_photos
 from distill.experiments.figures import RESAMPLES, change, srcc_estimate
-from distill.experiments.kernel_fits import fit_weights, squared_distances
+from distill.experiments.kernel_fits import left_out_and_outside, squared_distances
 from distill.experiments.table import Table
 from distill.teacher.clip_features import CLIP_INPUT, READ_BLOCKS, STATISTICS_WIDTH
 from distill.teacher.kernel_ridge import PENALTY, WIDTH
@@ -102,10 +102,11 @@ def measure_teacher_parts(config: TeacherPartsConfig) -> Table:
         for piece, columns in pieces().items()
     }
     widths = {piece: len(columns) for piece, columns in pieces().items()}
-    whole = None
+    whole, no_groups = None, np.zeros(len(scores))
     for name, read in tqdm(rows().items(), desc="rows"):
         distances = sum(apart[piece] * widths[piece] for piece in read) / sum(widths[piece] for piece in read)
-        judged = _scores(torch.exp(-WIDTH * distances), scores, here, [len(one) for one in asked])
+        kernel = torch.exp(-WIDTH * distances)
+        judged = left_out_and_outside(kernel, scores, no_groups, PENALTY, here, [len(one) for one in asked])
         whole = whole or judged
         effects = [
             change(known, part, full, config.seed) if full is not part and known else None
@@ -114,21 +115,3 @@ def measure_teacher_parts(config: TeacherPartsConfig) -> Table:
         cells = [[srcc_estimate(s, m, config.seed) for s, m in zip(*pair)] for pair in zip(judged, mos)]
         table.rows[name] = [*cells[0], effects[0], *cells[1], *(effects[1:] if others else [])]
     return table
-
-
-def _scores(
-    kernel: torch.Tensor, scores: torch.Tensor, left_out: list[np.ndarray], outside: list[int]
-) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Of each source by a fit to the others, and of each set outside by a fit to all; ``kernel`` is (n + m)×n."""
-    n = len(scores)
-
-    def fitted(rows: torch.Tensor, known: np.ndarray) -> np.ndarray:
-        own = scores[known]
-        weight = fit_weights(kernel[:n][known][:, known], own, np.zeros(len(own)), PENALTY)
-        return (rows[:, known] @ weight).numpy()
-
-    beyond = fitted(kernel[n:], np.ones(n, dtype=bool)) if outside else np.zeros(0)
-    return (
-        [fitted(kernel[:n][here], ~here) for here in left_out],
-        np.split(beyond, np.cumsum(outside)[:-1]) if outside else [],
-    )
