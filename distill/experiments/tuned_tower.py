@@ -18,10 +18,11 @@ from distill.data.fill_pool import SIDES, fill_pool, one_copy_each
 from distill.data.mos_sets import read_biq2021
 from distill.experiments.figures import srcc_estimate
 from distill.experiments.table import Estimate, Table
-from distill.stages.tune_tower import LinearScore, TowerConfig, features_of_pool, tune
+from distill.stages.tune_tower import LinearScore, TowerConfig, tune
 from distill.teacher.clip_features import clip_trunk
 from distill.teacher.kernel_ridge import fit_kernel_ridge
 from distill.teacher.low_rank import set_share
+from distill.teacher.pool_features import features_of_pool
 from distill.training.distributed import this_process
 
 

@@ -12,7 +12,7 @@ from distill.data.device_views import views_of
 from distill.data.photo_pool import PhotoPool
 from distill.heads.embedding import fit_embedding
 from distill.networks.student import INPUT_SPEC, Student
-from distill.teacher.live import SCORES, LiveTeacher
+from distill.teacher.live import LiveTeacher
 from distill.training.trainer import Objective, TrainerConfig
 
 _STEP = 32  # sides of the squares are multiples of it
@@ -25,7 +25,8 @@ class LiveConfig:
 
     Attributes:
         components: how many of the teacher's statistics are taught.
-        score: weight of each of the teacher's two scores, where the components' mean weight is 1.
+        score: weight of the teacher's score, where the components' mean weight is 1. At 0 the trunk learns from no
+            score at all, and any source or kind can still be left out when heads are fitted.
         frozen_stages: so many of the trunk's stages, from the first, stay as they are, and its stem with them.
         smallest: side in pixels of the smallest square that is cut out of a photo.
         steps: steps and rates.
@@ -106,9 +107,9 @@ class LiveDistillation(Objective):
             targets = self._teacher[0](crops)
         features = self._features(views_of(crops, INPUT_SPEC).flatten(0, 1)).reshape(len(crops), -1)
         with torch.autocast(crops.device.type, enabled=False):
-            error = (self.projection(features.float()) - targets).square().mean(0) * self._teacher[0].weights
-            known, scores = error[:-SCORES], error[-SCORES:]
-            return {"features": known.mean(), "scores": scores.sum() / len(known)}
+            known, score = self._errors(self.projection(features.float()), targets)
+            losses = {"features": known}
+            return losses | {"score": self.config.score * score} if self.config.score else losses
 
     def train(self, mode: bool = True) -> LiveDistillation:
         """BatchNorm keeps the statistics that the trunk was trained with."""
@@ -118,20 +119,23 @@ class LiveDistillation(Objective):
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
-        """On whole held-out photos of the first pool: the components' error, and SRCC with both of the teacher's
-        scores.
+        """On whole held-out photos of the first pool: the components' error, and SRCC with the teacher's score where it
+        is taught.
         """
         rows = np.flatnonzero(self._held_out[0])
         if len(rows) < 3:
             return {}
         features, targets = self._answers(rows)
         seen = self.projection(features)
-        errors = (seen - targets).square().mean(0)
-        known = float((errors * self._teacher[0].weights)[:-SCORES].mean())
-        figures = {"held features": known}
-        for number, name in enumerate(("kernel", "tuned"), start=-SCORES):
-            figures[f"srcc {name}"] = srcc(seen[:, number].cpu().numpy(), targets[:, number].cpu().numpy())
+        figures = {"held features": float(self._errors(seen, targets)[0])}
+        if self.config.score:
+            figures["srcc to teacher"] = srcc(seen[:, -1].cpu().numpy(), targets[:, -1].cpu().numpy())
         return figures
+
+    def _errors(self, seen: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Mean squared error of the components, each by its weight, and the score's, per component."""
+        errors, count = (seen - targets).square().mean(0), len(self._teacher[0].weights)
+        return (errors[:count] * self._teacher[0].weights).mean(), errors[count] / count
 
     def _features(self, views: torch.Tensor) -> torch.Tensor:
         return self.student.features(views.contiguous(memory_format=torch.channels_last))

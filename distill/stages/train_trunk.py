@@ -3,10 +3,10 @@
     python -m distill trunk --mos-set biq2021 --mos-folder DIR --pristine DIR [DIR …] --photos DIR [DIR …] --run DIR
     python -m distill student … --trunk DIR
 
-The first line decodes all photos, makes their degraded copies, lets CLIP's tower learn people's opinions, and trains
-the trunk. The run's folder then holds ``trunk.safetensors`` (a student with heads that know nothing),
-``tower/low_rank.safetensors`` (what the tower learned), ``scores.csv`` (the teacher's two scores of every undistorted
-photo) and ``trunk.json`` (figures). The second line fits heads to the trunk.
+The first line decodes all photos, makes their degraded copies, fits people's scores to what CLIP's tower knows, and
+trains the trunk. The run's folder then holds ``trunk.safetensors`` (a student with heads that know nothing),
+``scores.csv`` (the teacher's score of every undistorted photo) and ``trunk.json`` (figures). The second line fits heads
+to the trunk.
 """
 
 from __future__ import annotations
@@ -37,20 +37,13 @@ from distill.networks.student import Student, load_student
 from distill.networks.tensors import save_tensors
 from distill.stages.live_distillation import LiveConfig, LiveDistillation
 from distill.stages.trunk_run import RECORD, SCORES, WEIGHTS
-from distill.stages.tune_tower import (
-    LinearScore,
-    TowerConfig,
-    features_of_pool,
-    statistics_of,
-    tune,
-)
 from distill.teacher.clip_features import BlockStatistics, clip_trunk
 from distill.teacher.clip_tower import SHA256
 from distill.teacher.clip_tower import WEIGHTS as TOWER_WEIGHTS
 from distill.teacher.components import principal_components
 from distill.teacher.kernel_ridge import fit_kernel_ridge
 from distill.teacher.live import LiveTeacher
-from distill.teacher.low_rank import merge_low_rank
+from distill.teacher.pool_features import features_of_pool, statistics_of
 from distill.training.distributed import Process, this_process
 from distill.training.run_folder import RunFolder
 from distill.training.trainer import TrainerConfig, train
@@ -75,7 +68,6 @@ class TrunkConfig:
         limit: use only so many photos of each folder and of the MOS set; for a trial run.
         seed: of every draw.
         workers: processes that decode and degrade; by default one for each processor.
-        tower: how CLIP's tower learns people's opinions.
         trunk: how the trunk learns.
     """
 
@@ -90,7 +82,6 @@ class TrunkConfig:
     limit: int | None = None
     seed: int = 0
     workers: int = os.cpu_count() or 1
-    tower: TowerConfig = field(default_factory=TowerConfig)
     trunk: LiveConfig = field(default_factory=LiveConfig)
 
 
@@ -105,7 +96,6 @@ def smoke(config: TrunkConfig) -> TrunkConfig:
         mos_set="own",
         kinds_per_photo=1,
         workers=0,
-        tower=replace(config.tower, rank=2, steps=steps),
         trunk=replace(config.trunk, components=8, steps=steps),
     )
 
@@ -149,7 +139,6 @@ def train_trunk(config: TrunkConfig) -> dict[str, object]:
         "teacher": {"model": "clip-b16", "weights": TOWER_WEIGHTS, "sha256": SHA256},
         "photos": sum(len(pool.undistorted) for pool in pools),
         "copies": sum(len(pool) for pool in pools),
-        "tower": dataclasses.asdict(config.tower),
         "trunk": dataclasses.asdict(config.trunk),
         "seed": config.seed,
         "validation": figures,
@@ -159,9 +148,7 @@ def train_trunk(config: TrunkConfig) -> dict[str, object]:
     return figures
 
 
-def _fill(
-    mos_set: MosSet, copies: list[DegradedPhoto], config: TrunkConfig, device: torch.device
-) -> list[PhotoPool]:
+def _fill(mos_set: MosSet, copies: list[DegradedPhoto], config: TrunkConfig, device: torch.device) -> list[PhotoPool]:
     """The scored photos with a copy each, and then ``copies`` of others by the size that they reach."""
     pools = [fill_pool(one_copy_each(mos_set.paths, config.seed), SIDES[0], device, config.workers)]
     return pools + [fill_pool(own, side, device, config.workers) for side, own in by_side(copies).items()]
@@ -170,28 +157,22 @@ def _fill(
 def _teach(
     pools: list[PhotoPool], mos_set: MosSet, held_out: np.ndarray, config: TrunkConfig, process: Process
 ) -> tuple[LiveTeacher, dict[str, object]]:
-    """The teacher, its tower tuned to people's opinions, and its figures on the held-out photos."""
+    """The teacher, and its figures on the held-out photos."""
     scored, rows = pools[0], 2 * np.arange(len(mos_set))
     mos = torch.from_numpy(mos_set.mos).float().to(process.device)
     fitted = torch.from_numpy(~held_out).to(process.device)
-    base = clip_trunk().to(process.device)
-    known = features_of_pool(base, scored, rows)
-    ridge, linear = fit_kernel_ridge(known[fitted], mos[fitted]), LinearScore(known[fitted], mos[fitted])
-    teaching, learning = mos_set.take(~held_out), rows[~held_out]
-    tuned = tune(base, linear, scored, teaching, learning, config.tower, config.run / "tower", config.seed, process)
-    merge_low_rank(tuned.visual)
+    tower = clip_trunk().to(process.device)
+    known = features_of_pool(tower, scored, rows)
+    ridge = fit_kernel_ridge(known[fitted], mos[fitted])
+    components = principal_components(_of_all(pools, tower, config.seed), config.trunk.components, config.seed)
     half = torch.bfloat16 if process.device.type == "cuda" else torch.float32
-    read, read_tuned = (partial(statistics_of, tower.to(half)) for tower in (base, tuned))
-    components = principal_components(_of_all(pools, base, config.seed), config.trunk.components, config.seed)
-    teacher = LiveTeacher(read, read_tuned, components, ridge, linear, config.trunk.score)
+    teacher = LiveTeacher(partial(statistics_of, tower.to(half)), components, ridge)
     scores = [_scores_of_undistorted(teacher, pool) for pool in pools]
     teacher.standardize(torch.cat(scores))
     _write_scores(pools, scores, config.run / SCORES)
-    judged = scores[0].cpu().numpy()[held_out]
-    figures = {"components explain": round(components.explained, 4), "held out": int(held_out.sum())}
-    for number, name in enumerate(("kernel", "tuned")):
-        figures[f"{name} within"] = srcc_within(judged[:, number], mos_set.mos[held_out], mos_set.sources[held_out])
-    return teacher, figures
+    judged = scores[0][:, 0].cpu().numpy()[held_out]
+    within = srcc_within(judged, mos_set.mos[held_out], mos_set.sources[held_out])
+    return teacher, {"components explain": round(components.explained, 4), "held out": len(judged), "within": within}
 
 
 def _of_all(pools: list[PhotoPool], tower: BlockStatistics, seed: int) -> torch.Tensor:
@@ -215,7 +196,7 @@ def _scores_of_undistorted(teacher: LiveTeacher, pool: PhotoPool) -> torch.Tenso
 def _write_scores(pools: list[PhotoPool], scores: list[torch.Tensor], file: Path) -> None:
     with atomic_file(file, newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(["name", "kernel", "tuned"])
+        writer.writerow(["name", "score"])
         for pool, own in zip(pools, scores):
-            for row, (kernel, tuned) in zip(pool.undistorted, own.tolist()):
-                writer.writerow([pool.names[row], f"{kernel:.4f}", f"{tuned:.4f}"])
+            for row, score in zip(pool.undistorted, own[:, 0].tolist()):
+                writer.writerow([pool.names[row], f"{score:.4f}"])

@@ -42,7 +42,7 @@ class TrunkRun:
         known: dict[str, float] = {}
         with (self.folder / SCORES).open(newline="") as stream:
             for row in csv.DictReader(stream):  # the MOS set's come first: another photo may have the name of one
-                known.setdefault(row["name"], float(row["kernel"]))
+                known.setdefault(row["name"], float(row["score"]))
         name, count = Counter(path.name for path in mos_set.paths).most_common(1)[0]
         if count > 1:
             raise RunError(f"{count} photos are called {name!r}: {SCORES} knows names alone; give each its own name")

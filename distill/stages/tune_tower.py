@@ -8,7 +8,6 @@ of a photo must score lower than the photo, the more so the harsher it is.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,12 +16,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from distill.data.device_views import views_of
 from distill.data.mos_sets.photo_set import MosSet
 from distill.data.photo_pool import PhotoPool
 from distill.networks.tensors import save_tensors
-from distill.teacher.clip_features import CLIP_INPUT, BlockStatistics, normalized
+from distill.teacher.clip_features import BlockStatistics
 from distill.teacher.low_rank import add_low_rank
+from distill.teacher.pool_features import statistics_of
 from distill.training.distributed import Process
 from distill.training.losses import plcc_loss, ranking_loss
 from distill.training.run_folder import RunFolder
@@ -31,7 +30,6 @@ from distill.training.trainer import Objective, TrainerConfig, train
 
 _CROPS = (448, 480, 512)  # of which one is drawn for each step: nearly the whole photo, since its score is
 _RIDGE = 0.3
-_AT_ONCE = 64  # photos in a forward pass without gradients
 
 
 @dataclass(frozen=True)
@@ -180,21 +178,3 @@ def tune(
     learnt = {name: tensor for name, tensor in statistics.named_parameters() if tensor.requires_grad}
     save_tensors(learnt, run / "low_rank.safetensors", {"rank": str(config.rank)})
     return statistics.requires_grad_(False).eval()
-
-
-def statistics_of(statistics: BlockStatistics, photos: torch.Tensor) -> torch.Tensor:
-    """Float32 B×d: the statistics of both views of square photos, float32 B×3×S×S in [0, 1]."""
-    views = normalized(views_of(photos, CLIP_INPUT).flatten(0, 1))
-    precision = next(statistics.parameters()).dtype
-    return statistics(views.to(precision)).float().reshape(len(photos), -1)
-
-
-@torch.no_grad()
-def features_of_pool(statistics: BlockStatistics, pool: PhotoPool, rows: Sequence[int]) -> torch.Tensor:
-    """Float32 n×d of the photos at ``rows``, whole."""
-    device, on_gpu = pool.pixels.device, pool.pixels.is_cuda
-    parts = []
-    for chosen in torch.as_tensor(np.asarray(rows), device=device).split(_AT_ONCE):
-        with torch.autocast(device.type, torch.bfloat16, enabled=on_gpu):
-            parts.append(statistics_of(statistics, pool.pixels[chosen].float() / 255))
-    return torch.cat(parts)

@@ -21,7 +21,7 @@ def small_trunk_run(folder: Path, photos: dict[str, np.ndarray]) -> tuple[Path, 
         one.mkdir(parents=True)
     for name in ("astronaut", "coffee", "rocket"):
         Image.fromarray(photos[name]).reduce(4).save(pristine / f"{name}.png")
-    rows, scores = ["Image Name,MOS"], ["name,kernel"]
+    rows, scores = ["Image Name,MOS"], ["name,score"]
     for number in range(60):
         photo = list(photos.values())[number % 6]
         name = f"ss0{number % 3 + 1} ({number}).jpg"

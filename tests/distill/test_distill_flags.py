@@ -41,10 +41,11 @@ from distill.stages.opinions import OpinionConfig, OpinionStage
 from distill.stages.train_student import StudentConfig, train_student
 from distill.stages.train_teacher import TeacherRunConfig, train_teacher
 from distill.stages.train_trunk import TrunkConfig, train_trunk
-from distill.stages.tune_tower import LinearScore, TowerConfig, features_of_pool, tune
+from distill.stages.tune_tower import LinearScore, TowerConfig, tune
 from distill.teacher import load as load_module
 from distill.teacher.any_resolution import accept_any_resolution
 from distill.teacher.clip_features import BlockStatistics
+from distill.teacher.pool_features import features_of_pool
 from distill.teacher.teacher import Teacher, TeacherConfig
 from distill.training.distributed import this_process
 from distill.training.features import LadderFeatures, ScoredFeatures
@@ -284,10 +285,9 @@ def of_tower(world: World, config: TowerConfig) -> object:
 def of_live(world: World, config: LiveConfig) -> object:
     """The losses, what they are taken on, and what they reach."""
     (pool, mos_set), held_out = world.pool(), np.arange(4) == 3
-    tower = TowerConfig(rank=1, steps=replace(FEW_STEPS, steps=0))
     with pytest.MonkeyPatch.context() as patch, this_process() as process:
         patch.setattr(trunk_module, "clip_trunk", world.tower)
-        run = TrunkConfig(run=world.run(), tower=tower, trunk=config)
+        run = TrunkConfig(run=world.run(), trunk=config)
         run.run.mkdir()
         teacher, _ = trunk_module._teach([pool], mos_set, held_out, run, process)
     stage = LiveDistillation(FewLayers(), teacher, [pool], [np.repeat(held_out, 2)], config)
