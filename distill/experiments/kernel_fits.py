@@ -15,13 +15,16 @@ from distill.training.standardization import Standardization
 _COLUMNS = 1536  # of the features at once, so that no second copy of all of them is held
 
 
-def squared_distances(known: torch.Tensor, asked: list[torch.Tensor]) -> torch.Tensor:
-    """Mean squared difference over features, standardized over ``known`` n×d: float32 m×n of ``asked``, m×d in all."""
+def squared_distances(known: torch.Tensor, asked: list[torch.Tensor], over: int | None = None) -> torch.Tensor:
+    """Mean squared difference over features: float32 m×n of ``asked``, m×d in all, to ``known`` n×d.
+
+    They are standardized over the first ``over`` of ``known``; by default over all.
+    """
     rows = sum(map(len, asked))
     products, squares, known_squares = torch.zeros(rows, len(known)), torch.zeros(rows), torch.zeros(len(known))
     for start in tqdm(range(0, known.shape[1], _COLUMNS), desc="kernel"):
         part = known[:, start : start + _COLUMNS].float()
-        standardize = Standardization(part)
+        standardize = Standardization(part[:over])
         part = standardize(part)
         other = standardize(torch.cat([one[:, start : start + _COLUMNS].float() for one in asked]))
         products.addmm_(other, part.t())

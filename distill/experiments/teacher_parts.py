@@ -23,8 +23,8 @@ from distill.experiments.figures import RESAMPLES, change, srcc_estimate
 from distill.experiments.kernel_fits import left_out_and_outside, squared_distances
 from distill.experiments.table import Table
 from distill.teacher.clip_features import CLIP_INPUT, READ_BLOCKS, STATISTICS_WIDTH
+from distill.teacher.clip_int8 import Int8ClipFeatures
 from distill.teacher.kernel_ridge import PENALTY, WIDTH
-from distill.teacher.packaged_features import packaged_features
 from distill.training.frozen_features import features_of_photos
 
 WHOLE = "both views, all blocks (the teacher)"
@@ -83,7 +83,7 @@ def measure_teacher_parts(config: TeacherPartsConfig) -> Table:
     Raises:
         MosSetError: a folder, a table or a photo is missing.
     """
-    mos_set, network = read_biq2021(config.mos_folder), packaged_features("clip-b16")
+    mos_set, network = read_biq2021(config.mos_folder), Int8ClipFeatures()
     others = {table.stem: read_scored_photos(folder, table, scale=None) for folder, table in config.outside}
     features = features_of_photos(mos_set.paths, network, config.cache, mos_set.name)
     asked = [features_of_photos(one.paths, network, config.cache, name) for name, one in others.items()]

@@ -41,7 +41,13 @@ class TrunkRun:
         """
         known: dict[str, float] = {}
         with (self.folder / SCORES).open(newline="") as stream:
-            for row in csv.DictReader(stream):  # the MOS set's come first: another photo may have the name of one
+            reader = csv.DictReader(stream)
+            if "score" not in (reader.fieldnames or ()):
+                raise RunError(
+                    f"{self.folder / SCORES} has no column score, of another version's run; train the trunk anew, or "
+                    "give --labels"
+                )
+            for row in reader:  # the MOS set's come first: another photo may have the name of one
                 known.setdefault(row["name"], float(row["score"]))
         name, count = Counter(path.name for path in mos_set.paths).most_common(1)[0]
         if count > 1:

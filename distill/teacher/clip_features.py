@@ -47,9 +47,14 @@ class BlockStatistics(nn.Module):
         for number, block in enumerate(self.visual.transformer.resblocks, start=1):
             tokens = block(tokens)
             if number in self.blocks:
-                patches = tokens[:, 1:].float()
-                read += [tokens[:, 0].float(), patches.mean(1), patches.std(1)]
+                read += token_statistics(tokens)
         return torch.cat(read, dim=1)
+
+
+def token_statistics(tokens: torch.Tensor) -> list[torch.Tensor]:
+    """Float32 B×width each: the class token of ``tokens`` B×(1 + n)×width, the patch tokens' mean and deviation."""
+    patches = tokens[:, 1:].float()
+    return [tokens[:, 0].float(), patches.mean(1), patches.std(1)]
 
 
 def clip_trunk(pretrained: bool = True) -> BlockStatistics:

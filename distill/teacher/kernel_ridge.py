@@ -1,18 +1,26 @@
-"""People's scores as a smooth function of a teacher's features: kernel ridge regression.
+"""People's scores as a smooth function of a teacher's features: kernel ridge regression that knows severity ladders.
 
 Of what was tried on CLIP's block statistics it ranks sources left out best; a linear layer loses .06 of SRCC to it
-(``distill/experiments/RESULTS.md``, with the kernel's width).
+(``distill/experiments/RESULTS.md``, with the kernel's width). Far from all photos that it was fitted to a kernel
+answers with their mean, so a harsh degradation would score as a middling photo does. Ladders end that: each harsher
+copy is to score lower than the milder one before it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import nn
 
+from distill.training.features import LadderFeatures
 from distill.training.standardization import Standardization
 
 WIDTH = 0.1  # of the kernel: its exponent at two photos as far apart as features of unit variance are, halved
 PENALTY = 1.0
+MARGIN = 0.03  # by which one level's score must exceed the next one's, as the student's head asks it
+RANKING = 1.0  # a pair's squared hinge, where a photo's squared error counts 1
+_ROUNDS = 20
 
 
 class KernelRidge(nn.Module):
@@ -37,12 +45,66 @@ class KernelRidge(nn.Module):
         return torch.exp(-WIDTH / standard.shape[1] * squares)
 
 
-def fit_kernel_ridge(features: torch.Tensor, scores: torch.Tensor) -> KernelRidge:
-    """Fit to ``features`` float32 n×d and ``scores`` float32 n."""
+def fit_kernel_ridge(
+    features: torch.Tensor,
+    scores: torch.Tensor,
+    ladders: LadderFeatures | None = None,
+    widths: Sequence[int] | None = None,
+) -> KernelRidge:
+    """Fit to photos, and to ladders where there are some.
+
+    Args:
+        features: float32 n×d.
+        scores: float32 n.
+        ladders: of the same features.
+        widths: of the parts, d in all, of which the features are made; each counts alike, however wide. One by default.
+    """
     standardize = Standardization(features)
-    ridge = KernelRidge(standardize, standardize(features))
-    kernel = ridge.kernel(ridge.support)
-    kernel.diagonal().add_(PENALTY)
+    parts = widths or [features.shape[1]]
+    share = [torch.full((width,), (features.shape[1] / (len(parts) * width)) ** 0.5) for width in parts]
+    standardize.scale.mul_(torch.cat(share).to(features.device))
+    support = features if ladders is None else torch.cat([features, ladders.features])
+    ridge = KernelRidge(standardize, standardize(support))
+    pairs = torch.zeros(0, 2, dtype=torch.long) if ladders is None else ladders.pairs + len(features)
     ridge.middle.copy_(scores.mean())
-    ridge.weight.copy_(torch.linalg.solve(kernel, scores - ridge.middle))
+    ridge.weight.copy_(ridge_weights(ridge.kernel(ridge.support), scores - ridge.middle, pairs))
     return ridge
+
+
+def ridge_weights(
+    kernel: torch.Tensor, scores: torch.Tensor, pairs: torch.Tensor, ranking: float = RANKING, margin: float = MARGIN
+) -> torch.Tensor:
+    """Weights of the function f that makes the squared errors to ``scores``, ``ranking`` times the squared hinges
+    ``max(0, margin - (f(milder) - f(harsher)))²`` and ``PENALTY`` times f's squared norm least.
+
+    By Newton's method on the set of pairs that lie within the margin: each round is one ridge regression, over photos
+    and over differences of pairs (Chapelle, "Training a support vector machine in the primal", 2007).
+
+    Args:
+        kernel: similarities m×m, the n scored photos first.
+        scores: float32 n.
+        pairs: int64 p×2 of rows of ``kernel``, the milder copy's first.
+        ranking: weight of a pair.
+        margin: of a pair.
+    """
+    n, within = len(scores), torch.zeros(len(pairs), dtype=torch.bool, device=kernel.device)
+    pairs = pairs.to(kernel.device)
+    weight = kernel.new_zeros(len(kernel))
+    for _ in range(_ROUNDS):
+        milder, harsher = pairs[within].t()
+        rows = torch.cat([kernel[:n], kernel[milder] - kernel[harsher]])
+        system = torch.cat([rows[:, :n], rows[:, milder] - rows[:, harsher]], dim=1)
+        system.diagonal()[:n].add_(PENALTY)
+        system.diagonal()[n:].add_(PENALTY / ranking)
+        wanted = torch.cat([scores, scores.new_full((len(milder),), margin)])
+        found = torch.cholesky_solve(wanted[:, None], torch.linalg.cholesky(system))[:, 0]
+        weight.zero_()
+        weight[:n] = found[:n]
+        weight.index_add_(0, milder, found[n:])
+        weight.index_add_(0, harsher, -found[n:])
+        seen = kernel[pairs[:, 0]] @ weight - kernel[pairs[:, 1]] @ weight
+        now = seen < margin
+        if torch.equal(now, within):
+            break
+        within = now
+    return weight

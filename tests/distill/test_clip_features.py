@@ -13,7 +13,15 @@ from pocketiqa.preprocess import preprocess
 
 from distill.data.mos_sets.photo_set import MosSet
 from distill.teacher.any_resolution import accept_any_resolution
-from distill.teacher.clip_features import CLIP_INPUT, STATISTICS_WIDTH, BlockStatistics, ClipFeatures
+from distill.teacher.clip_features import (
+    CLIP_INPUT,
+    STATISTICS_WIDTH,
+    BlockStatistics,
+    ClipFeatures,
+    clip_trunk,
+    normalized,
+)
+from distill.teacher.clip_int8 import Int8ClipFeatures
 from distill.teacher.load import load_teacher
 from distill.teacher.packaged import PACKAGED
 from distill.teacher.packaged_features import packaged_features
@@ -91,3 +99,16 @@ def test_clips_teacher_scores_photos_as_from_its_cached_statistics_and_its_text_
         read = prompt_scores(seen, text, teacher.config.scoring).score.tolist()
     assert from_features.tolist() == pytest.approx(read, abs=0.02)
     assert text[0] @ text[12] > text[0] @ text[15]  # "Good photo." is nearer to "Good picture." than to "Blurry photo."
+
+
+@pytest.mark.slow
+def test_the_int8_files_statistics_follow_the_float_towers(photos: dict[str, np.ndarray]) -> None:
+    views = np.concatenate([preprocess(photo, CLIP_INPUT) for photo in photos.values()])
+    quick = Int8ClipFeatures()
+    got = torch.from_numpy(np.stack([quick(view[None]) for view in views]))
+    with torch.no_grad():
+        wanted = clip_trunk()(normalized(torch.from_numpy(views)))
+    assert got.shape == wanted.shape and got.dtype == torch.float32
+    for here, there in zip(got.split(768, dim=1), wanted.split(768, dim=1)):
+        assert torch.corrcoef(torch.stack([here.flatten(), there.flatten()]))[0, 1] > 0.95
+    assert np.array_equal(quick(views[:2]), np.concatenate([quick(views[:1]), quick(views[1:2])]))

@@ -36,7 +36,11 @@ class Means:
 @pytest.fixture
 def data(tmp_path: Path, photos: dict[str, np.ndarray], monkeypatch: pytest.MonkeyPatch) -> LabelsConfig:
     """20 photos scored by their brightness, one pristine photo, two that nobody scored."""
-    monkeypatch.setattr("distill.stages.label_photos.packaged_features", lambda name: Means())
+    module = "distill.stages.label_photos"
+    monkeypatch.setattr(f"{module}.Int8ClipFeatures", Means)
+    monkeypatch.setattr(f"{module}.FrozenTrunk", lambda *_: Means())
+    monkeypatch.setattr(f"{module}.StudentFeatures", lambda: None)
+    monkeypatch.setattr(f"{module}.STATISTICS_WIDTH", 6)
     draw, rows = np.random.default_rng(0), ["name,score,source"]
     for folder in ("scored", "pristine", "others"):
         (tmp_path / folder).mkdir()

@@ -30,7 +30,7 @@ def test_what_a_part_lacks_is_the_effect_of_the_rest(monkeypatch: pytest.MonkeyP
     known = MosSet("biq2021", [tmp_path] * 150, mos, np.array(["a", "b", "c"] * 50))
     halves = {("one", "all"): np.arange(8), ("other", "all"): np.arange(8, 16)}
     monkeypatch.setattr(module, "read_biq2021", lambda folder: known)
-    monkeypatch.setattr(module, "packaged_features", lambda name: None)
+    monkeypatch.setattr(module, "Int8ClipFeatures", lambda: None)
     monkeypatch.setattr(module, "features_of_photos", lambda paths, *_: features[: len(paths)])
     monkeypatch.setattr(module, "read_scored_photos", lambda *_, scale: known.take(np.arange(150) < 60))
     monkeypatch.setattr(module, "pieces", lambda: halves)

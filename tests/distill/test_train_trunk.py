@@ -100,6 +100,13 @@ def test_two_photos_of_one_name_are_told_apart_or_refused(run: Path, tmp_path: P
         trunk.scores(mine)
 
 
+def test_the_scores_of_another_versions_run_are_refused(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "scores.csv").write_text("name,kernel,tuned\na.jpg,0.25,0.5\n")
+    mine = MosSet("own", [Path("a.jpg")], np.array([0.5]), np.array(["a"]))
+    with pytest.raises(RunError, match=r"no column score.*give --labels"):
+        replace(load_trunk_run(run), folder=tmp_path).scores(mine)
+
+
 def test_a_broken_photo_is_named_before_any_is_copied_or_the_tower_is_loaded(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,142 @@
+"""What do severity ladders give to the teacher's kernel, and what the frozen trunk's features beside CLIP's?
+
+    python -m distill.experiments teacher-ladders --mos-folder BIQ2021 --pristine DIR [DIR ...] \
+        --outside SR4KIQA sr4kiqa.csv PARA para.csv
+
+Each row fits ``distill.teacher.kernel_ridge`` to people's scores, without or with the ladders of nine tenths of the
+pristine photos, by another weight or margin of a pair. "Ladders" are the other tenth's; "degraded" is the mean score of
+their copies at the harshest level, where that of their clean ones is "clean". Sets outside are ranked after a fit to
+all sources.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from pocketiqa.parity import srcc
+from tqdm import tqdm
+
+from distill.data.degraded_photos import mean_falling
+from distill.degradations.degrade import LEVELS
+from distill.experiments.figures import KINDS_PER_PHOTO, RESAMPLES, change
+from distill.experiments.kernel_fits import squared_distances
+from distill.experiments.ranked_photos import read_ranked_photos
+from distill.experiments.table import Table
+from distill.networks.student import INPUT_SPEC, StudentFeatures
+from distill.teacher.clip_int8 import Int8ClipFeatures
+from distill.teacher.kernel_ridge import MARGIN, RANKING, WIDTH, ridge_weights
+from distill.training.feature_sets import ladder_features
+from distill.training.features import LadderFeatures
+from distill.training.frozen_features import PooledFeatures, features_of_photos
+from distill.training.frozen_trunk import FrozenTrunk
+
+
+@dataclass(frozen=True)
+class TeacherLaddersConfig:
+    """What is compared.
+
+    Attributes:
+        mos_folder: BIQ2021's folder.
+        pristine: folders of undistorted photos.
+        outside: folders and tables (``name,mos``, on any scale) of photos that nothing is fitted to.
+        limit: so many photos of BIQ2021 at most, beside its validation part; for a trial run.
+        cache: where features are kept.
+        seed: of ladders and resamples.
+        csv: also write the rows there.
+    """
+
+    mos_folder: Path
+    pristine: list[Path]
+    outside: list[tuple[Path, Path]] = field(default_factory=list)
+    limit: int | None = None
+    cache: Path = Path("runs/cache")
+    seed: int = 0
+    csv: Path | None = None
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A fit: which features it reads, and what a pair of its ladders counts; 0 for none."""
+
+    trunk: bool = False
+    ranking: float = RANKING
+    margin: float = MARGIN
+
+
+_ROWS = {
+    "photos alone": _Row(ranking=0),
+    "and ladders": _Row(),
+    "and ladders, a pair × 3": _Row(ranking=3 * RANKING),
+    "and ladders, a pair × 10": _Row(ranking=10 * RANKING),
+    "photos alone, the frozen trunk too": _Row(trunk=True, ranking=0),
+    "and ladders, the frozen trunk too": _Row(trunk=True),
+}
+
+
+def measure_teacher_ladders(config: TeacherLaddersConfig) -> Table:
+    """One row a fit.
+
+    Raises:
+        MosSetError: a folder, a table or a photo is missing.
+        ClipTowerError: CLIP's weights are missing.
+    """
+    photos = read_ranked_photos(config.mos_folder, config.pristine, config.outside, config.limit, config.seed)
+    mos, sources, outside = photos.scored.mos, photos.scored.sources, photos.outside
+    names, n = np.unique(sources), len(photos.scored)
+
+    def apart(network: PooledFeatures) -> tuple[torch.Tensor, LadderFeatures]:
+        """Distances of all photos to those that teach, and the ladders that do."""
+        known = features_of_photos(photos.scored.paths, network, config.cache, photos.scored.name)
+        ladders = ladder_features(photos.pristine, KINDS_PER_PHOTO, config.seed, network, config.cache)
+        learnt = ladders.without(photos.unlearnt)
+        others = [features_of_photos(one.paths, network, config.cache, name) for name, one in outside.items()]
+        teaching, asked = torch.cat([known, learnt.features]), [ladders.features[photos.unlearnt], *others]
+        return squared_distances(teaching, [teaching, *asked], over=n), learnt
+
+    by_clip, ladders = apart(Int8ClipFeatures())
+
+    @cache
+    def by_both() -> torch.Tensor:
+        return (by_clip + apart(FrozenTrunk(StudentFeatures(), INPUT_SPEC))[0]) / 2
+
+    sizes = [int(photos.unlearnt.sum()), *map(len, outside.values())]
+    harshest = np.array([copy.level == max(LEVELS) for copy, out in zip(photos.copies, photos.unlearnt) if out])
+    unlearnt = [copy for copy, out in zip(photos.copies, photos.unlearnt) if out]
+    clean = np.array([copy.level == 0 for copy in unlearnt])
+
+    def scores(row: _Row, kernel: torch.Tensor, seen: np.ndarray) -> np.ndarray:
+        """Of every photo of ``kernel``'s rows, by a fit to the scored photos under the mask."""
+        teaching = np.concatenate([np.flatnonzero(seen), np.arange(n, kernel.shape[1])])
+        wanted = torch.from_numpy(mos[seen]).float()
+        middle = wanted.mean()
+        pairs = ladders.pairs + int(seen.sum()) if row.ranking else ladders.pairs[:0]
+        own = kernel[teaching][:, teaching]
+        weight = ridge_weights(own, wanted - middle, pairs, row.ranking or RANKING, row.margin)
+        return (kernel[:, teaching] @ weight + middle).numpy()
+
+    table = Table(
+        "fitted to",
+        [*(f"out {name}" for name in names), "mean out", "change", "ladders", "clean", "degraded", *outside]
+        + (["change outside"] if outside else []),
+        f"{photos}; {RESAMPLES} resamples.",
+    )
+    first: tuple[list[np.ndarray], list[np.ndarray]] | None = None
+    for name, row in tqdm(_ROWS.items(), desc="rows"):
+        kernel = torch.exp(-WIDTH * (by_both() if row.trunk else by_clip))
+        here = [sources == source for source in names]
+        left_out = [scores(row, kernel, ~part)[:n][part] for part in here]
+        copies, *beyond = np.split(
+            scores(row, kernel, np.ones(n, dtype=bool))[kernel.shape[1] :], np.cumsum(sizes)[:-1]
+        )
+        first = first or (left_out, beyond)
+        own = [srcc(score, mos[part]) for score, part in zip(left_out, here)]
+        opinions = [one.mos for one in outside.values()]
+        cells = [*own, float(np.mean(own)), change([mos[part] for part in here], first[0], left_out, config.seed)]
+        cells += [mean_falling(unlearnt, copies), float(copies[clean].mean()), float(copies[harshest].mean())]
+        cells += [srcc(score, of_set) for score, of_set in zip(beyond, opinions)]
+        table.rows[name] = cells + ([change(opinions, first[1], beyond, config.seed)] if outside else [])
+    return table

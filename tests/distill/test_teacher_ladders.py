@@ -1,0 +1,64 @@
+"""The teacher's ladders: what a row is fitted to, and that no held-out copy or left-out source teaches."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from small_trunk_run import small_trunk_run
+
+from distill.data.degraded_photos import pristine_photos, severity_ladders
+from distill.data.mos_sets import split_by_hash
+from distill.experiments import figures, ranked_photos
+from distill.experiments import teacher_ladders as module
+from distill.experiments.teacher_ladders import TeacherLaddersConfig, measure_teacher_ladders
+from distill.networks.student import INPUT_SPEC
+
+SHARE = 0.4
+
+
+class Pixels:
+    """In CLIP's place, and in the frozen trunk's: 64 of a photo's pixels."""
+
+    input, fingerprint = INPUT_SPEC, "pixels"
+
+    def __call__(self, views: np.ndarray) -> np.ndarray:
+        return views[:, :, ::80, ::80].reshape(-1)[:64]
+
+
+def test_a_row_is_fitted_to_what_its_name_says(
+    tmp_path: Path, photos: dict[str, np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    biq, pristine, _, outside = small_trunk_run(tmp_path, photos)
+    copies = severity_ladders(pristine_photos([pristine]), 1, 0)
+    learnt = int((~split_by_hash([copy.photo for copy in copies], SHARE)).sum())
+    assert 0 < learnt < len(copies)
+    fits, fit = [], module.ridge_weights
+
+    def noted(kernel: torch.Tensor, scores: torch.Tensor, pairs: torch.Tensor, *how: float) -> torch.Tensor:
+        fits.append((len(kernel) - len(scores), len(scores), len(pairs), *how))
+        assert not len(pairs) or pairs.min() >= len(scores), "a pair is of two copies"
+        return fit(kernel, scores, pairs, *how)
+
+    monkeypatch.setattr(module, "ridge_weights", noted)
+    monkeypatch.setattr(module, "Int8ClipFeatures", Pixels)
+    monkeypatch.setattr(module, "FrozenTrunk", lambda *_: Pixels())
+    monkeypatch.setattr(module, "StudentFeatures", lambda: None)
+    monkeypatch.setattr(figures, "RESAMPLES", 20)
+    monkeypatch.setattr(ranked_photos, "VALIDATION_SHARE", SHARE)
+    for place in (module, ranked_photos):
+        monkeypatch.setattr(place, "KINDS_PER_PHOTO", 1)
+    table = measure_teacher_ladders(TeacherLaddersConfig(biq, [pristine], [outside], cache=tmp_path / "cache"))
+    assert len(fits) == 4 * len(table.rows)
+    for number, name in enumerate(table.rows):
+        own = fits[4 * number : 4 * number + 4]
+        assert [photos for _, photos, *_ in own] == [40, 40, 40, 60], "each source is left out once"
+        assert all(copies == learnt for copies, *_ in own)
+        assert all((pairs > 0) == ("ladders" in name) for _, _, pairs, *_ in own)
+    cells = {row: dict(zip(table.columns, values)) for row, values in table.rows.items()}
+    assert str(cells["photos alone"]["change"]) == str(cells["photos alone"]["change outside"]) == "+0.000 ± 0.000"
+    # The trunk's features are CLIP's here, so beside them they change nothing.
+    assert cells["and ladders, the frozen trunk too"]["mean out"] == cells["and ladders"]["mean out"]
+    assert cells["and ladders"]["degraded"] < cells["photos alone"]["degraded"]
