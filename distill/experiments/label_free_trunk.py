@@ -196,19 +196,15 @@ def _cells(
     own: Scores, first: Scores, photos: RankedPhotos, left_out: tuple[list[np.ndarray], ...], seed: int
 ) -> list[Cell]:
     mos, (sources, kinds, held_out, copies, outside) = photos.scored.mos, own
-    cells: list[Cell] = []
-    for scores, before, parts in zip((sources, kinds), first, left_out):
-        each = [srcc(score, mos[part]) for score, part in zip(scores, parts)]
-        moved = change([mos[part] for part in parts], before, scores, seed)
-        if parts is left_out[0]:
-            inside = [photos.held_out & part for part in parts]
-            places = [part[photos.held_out] for part in parts]
-            within = [srcc(held_out[place], mos[part]) for place, part in zip(places, inside)]
-            cells += [*each, float(np.mean(each)), moved, float(np.mean(within))]
-        else:
-            cells += [float(np.mean(each)), moved]
-    unlearnt = [copy for copy, out in zip(photos.copies, photos.unlearnt) if out]
-    cells.append(mean_falling(unlearnt, copies))
+
+    def left(scores: list[np.ndarray], before: list[np.ndarray], parts: list[np.ndarray]) -> tuple[list[float], Cell]:
+        opinions = [mos[part] for part in parts]
+        return [srcc(*pair) for pair in zip(scores, opinions)], change(opinions, before, scores, seed)
+
+    by_source, moved = left(sources, first[0], left_out[0])
+    by_kind, moved_too = left(kinds, first[1], left_out[1])
+    cells: list[Cell] = [*by_source, float(np.mean(by_source)), moved, photos.mean_within(held_out)]
+    cells += [float(np.mean(by_kind)), moved_too, mean_falling(photos.judged, copies)]
     opinions = [one.mos for one in photos.outside.values()]
     cells += [srcc(score, of_set) for score, of_set in zip(outside, opinions)]
     return cells + ([change(opinions, first[4], outside, seed)] if outside else [])

@@ -46,6 +46,16 @@ class RankedPhotos:
             f"out; outside {outside}"
         )
 
+    @property
+    def judged(self) -> list[DegradedPhoto]:
+        """The copies that nothing learns."""
+        return [copy for copy, out in zip(self.copies, self.unlearnt) if out]
+
+    def mean_within(self, held_out: np.ndarray) -> float:
+        """Mean SRCC within each source of scores of the held-out photos."""
+        known = self.scored.take(self.held_out)
+        return float(np.mean(list(srcc_within(held_out, known.mos, known.sources).values())))
+
     def columns(self) -> list[str]:
         """Headings of ``cells``."""
         return ["held out", "change", "in", "ladders", "to teacher", *self.outside, "change outside"]
@@ -62,12 +72,11 @@ class RankedPhotos:
         held_out, *outside, copies = found
         known = self.scored.take(self.held_out)
         mos = [one.mos for one in self.outside.values()]
-        unlearnt = [copy for copy, out in zip(self.copies, self.unlearnt) if out]
         return [
             srcc_estimate(held_out, known.mos, seed),
             change([known.mos], before[:1], [held_out], seed),
-            float(np.mean(list(srcc_within(held_out, known.mos, known.sources).values()))),
-            mean_falling(unlearnt, copies),
+            self.mean_within(held_out),
+            mean_falling(self.judged, copies),
             srcc(held_out, teacher[self.held_out].numpy()),
             *(srcc_estimate(score, opinion, seed) for score, opinion in zip(outside, mos)),
             change(mos, before[1:-1], outside, seed) if outside else None,

@@ -104,9 +104,8 @@ def measure_teacher_ladders(config: TeacherLaddersConfig) -> Table:
         return (by_clip + apart(FrozenTrunk(StudentFeatures(), INPUT_SPEC))[0]) / 2
 
     sizes = [int(photos.unlearnt.sum()), *map(len, outside.values())]
-    harshest = np.array([copy.level == max(LEVELS) for copy, out in zip(photos.copies, photos.unlearnt) if out])
-    unlearnt = [copy for copy, out in zip(photos.copies, photos.unlearnt) if out]
-    clean = np.array([copy.level == 0 for copy in unlearnt])
+    levels = np.array([copy.level for copy in photos.judged])
+    clean, harshest = levels == 0, levels == max(LEVELS)
 
     def scores(row: _Row, kernel: torch.Tensor, seen: np.ndarray) -> np.ndarray:
         """Of every photo of ``kernel``'s rows, by a fit to the scored photos under the mask."""
@@ -136,7 +135,7 @@ def measure_teacher_ladders(config: TeacherLaddersConfig) -> Table:
         own = [srcc(score, mos[part]) for score, part in zip(left_out, here)]
         opinions = [one.mos for one in outside.values()]
         cells = [*own, float(np.mean(own)), change([mos[part] for part in here], first[0], left_out, config.seed)]
-        cells += [mean_falling(unlearnt, copies), float(copies[clean].mean()), float(copies[harshest].mean())]
+        cells += [mean_falling(photos.judged, copies), float(copies[clean].mean()), float(copies[harshest].mean())]
         cells += [srcc(score, of_set) for score, of_set in zip(beyond, opinions)]
         table.rows[name] = cells + ([change(opinions, first[1], beyond, config.seed)] if outside else [])
     return table

@@ -5,7 +5,7 @@
 
 The teacher is kernel ridge regression (``distill.teacher.kernel_ridge``) on CLIP's block statistics and, beside them,
 on what ImageNet's Lite0 sees in larger views; it is fitted to people's scores of the MOS set and to the ladders, both
-without their validation parts. A photo takes .2 s on two cores, once: its features are kept.
+without their validation parts. A photo takes a fraction of a second, once: its features are kept.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """CLIP's block statistics from the int8 file as the package carries it, in ONNX Runtime.
 
-A processor multiplies int8 two and a half times as fast as float32. The statistics are not the float tower's, since
-activations are rounded too, for each view by itself: what is fitted to one kind is not asked about the other.
+A processor multiplies int8 faster than float32. The statistics are not the float tower's, since activations are rounded
+too, for each view by itself: what is fitted to one kind is not asked about the other.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import hashlib
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
 
 from distill.teacher.clip_features import CLIP_INPUT, READ_BLOCKS, normalized, token_statistics
@@ -30,6 +29,9 @@ class Int8ClipFeatures:
     input = CLIP_INPUT
 
     def __init__(self) -> None:
+        # Here: every command of this room would wait for it, and a machine that trains need not have it.
+        import onnxruntime
+
         model = onnx.load(str(packaged_weights()))
         self._tokens = [_tokens(block) for block in READ_BLOCKS]
         del model.graph.output[:]

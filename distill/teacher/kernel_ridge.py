@@ -102,8 +102,8 @@ def ridge_weights(
         weight[:n] = found[:n]
         weight.index_add_(0, milder, found[n:])
         weight.index_add_(0, harsher, -found[n:])
-        seen = kernel[pairs[:, 0]] @ weight - kernel[pairs[:, 1]] @ weight
-        now = seen < margin
+        seen = kernel @ weight
+        now = seen[pairs[:, 0]] - seen[pairs[:, 1]] < margin
         if torch.equal(now, within):
             break
         within = now
