@@ -114,7 +114,7 @@ def measure_ablation(config: AblationConfig) -> Table:
 
         @cache
         def split_ladders() -> tuple[LadderFeatures, torch.Tensor]:
-            whole = ladder_features(photos, KINDS_PER_PHOTO, config.seed, trunk, config.cache)
+            whole = ladder_features(copies, trunk, config.cache)
             return whole.without(kept), whole.features[kept]
 
         return TrunkFeatures(

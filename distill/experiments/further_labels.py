@@ -18,9 +18,9 @@ import torch
 from tqdm import tqdm
 
 from distill.data.mos_sets import VALIDATION_SHARE, split_by_hash
-from distill.experiments.figures import KINDS_PER_PHOTO, RESAMPLES
+from distill.experiments.figures import RESAMPLES, mean_over_fits
 from distill.experiments.ranked_photos import read_ranked_photos
-from distill.experiments.table import Cell, Estimate, Table
+from distill.experiments.table import Table
 from distill.heads.hidden_units import HiddenUnitsConfig, fit_hidden_units, score_of
 from distill.networks.student import INPUT_SPEC, StudentFeatures
 from distill.stages.trunk_run import load_trunk_run
@@ -97,7 +97,7 @@ def measure_further_labels(config: FurtherLabelsConfig) -> Table:
         )
     trunk = FrozenTrunk(StudentFeatures(load_trunk_run(config.trunk).student()), INPUT_SPEC)
     scored = scored_features(photos.scored, trunk, config.cache)
-    ladders = ladder_features(photos.pristine, KINDS_PER_PHOTO, config.seed, trunk, config.cache)
+    ladders = ladder_features(photos.copies, trunk, config.cache)
     further, copies = labelled_features(labels, photos.scored, trunk, config.cache)
     learnt = copies.take(~split_by_hash([copy.photo for copy in labels.copies], VALIDATION_SHARE))
     outside = [scored_features(one, trunk, config.cache).features for one in photos.outside.values()]
@@ -119,8 +119,7 @@ def measure_further_labels(config: FurtherLabelsConfig) -> Table:
     found = {name: [scores(row, seed) for seed in seeds] for name, row in tqdm(_ROWS.items(), desc="rows")}
     before = next(iter(found.values()))
     for name, fits in found.items():
-        cells = [photos.cells(*pair, told, config.seed) for pair in zip(fits, before)]
-        table.rows[name] = [_mean(column) for column in zip(*cells)]
+        table.rows[name] = mean_over_fits([photos.cells(*pair, told, config.seed) for pair in zip(fits, before)])
     return table
 
 
@@ -129,12 +128,3 @@ def _scores(
 ) -> list[np.ndarray]:
     head = fit_hidden_units(teaching, ladders, replace(HiddenUnitsConfig(), ranking=ranking), seed)
     return [score_of(features, head).numpy() for features in ranked]
-
-
-def _mean(cells: tuple[Cell, ...]) -> Cell:
-    first = cells[0]
-    if isinstance(first, Estimate):
-        return replace(
-            first, value=float(np.mean([one.value for one in cells])), half=float(np.mean([one.half for one in cells]))
-        )
-    return None if first is None else float(np.mean(cells))

@@ -23,7 +23,7 @@ from pocketiqa.threadpool import ThreadPool, set_threads
 from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
 
-from distill.experiments.figures import KINDS_PER_PHOTO, RESAMPLES
+from distill.experiments.figures import RESAMPLES
 from distill.experiments.program_times import ratio, timed
 from distill.experiments.ranked_photos import RankedPhotos, read_ranked_photos
 from distill.experiments.table import Table
@@ -124,7 +124,7 @@ def _scores(
     """Of the held-out photos, of each set outside, and of the copies that nothing learned."""
     scored = scored_features(photos.scored, trunk, config.cache).blended(labels, 1.0)
     scored = replace(scored, features=scored.features[:, columns])
-    ladders = ladder_features(photos.pristine, KINDS_PER_PHOTO, config.seed, trunk, config.cache)
+    ladders = ladder_features(photos.copies, trunk, config.cache)
     ladders = replace(ladders, features=ladders.features[:, columns])
     teaching = scored.take(~photos.held_out), ladders.without(photos.unlearnt)
     head = fit_hidden_units(*teaching, HiddenUnitsConfig(), config.seed)

@@ -21,7 +21,7 @@ from torch.nn.functional import normalize
 from tqdm import tqdm
 
 from distill.data.degraded_photos import mean_falling
-from distill.experiments.figures import KINDS_PER_PHOTO, RESAMPLES, change
+from distill.experiments.figures import RESAMPLES, change, mean_over_fits
 from distill.experiments.photo_kinds import kinds_of_photos
 from distill.experiments.ranked_photos import RankedPhotos, read_ranked_photos
 from distill.experiments.table import Cell, Table
@@ -59,8 +59,9 @@ class LabelFreeTrunkConfig:
         frozen_stages: so many of the trunk's stages, from the first, stay as they are, and its stem with them.
         steps: of the trunk's training.
         run: where it is kept; a stopped one goes on.
+        seeds: fits a figure, from ``seed`` on.
         cache: where features are kept.
-        seed: of every draw.
+        seed: of every other draw.
         csv: also write the rows there.
     """
 
@@ -75,6 +76,7 @@ class LabelFreeTrunkConfig:
         default_factory=lambda: TrainerConfig(steps=560, batch=16, rate=2e-4, average=0.99, every=70)
     )
     run: Path = Path("runs/label-free-trunk")
+    seeds: int = 5
     cache: Path = Path("runs/cache")
     seed: int = 0
     csv: Path | None = None
@@ -103,7 +105,7 @@ def measure_label_free_trunk(config: LabelFreeTrunkConfig) -> Table:
         trunk = FrozenTrunk(StudentFeatures(student), INPUT_SPEC)
         return _Features(
             scored_features(photos.scored, trunk, config.cache),
-            ladder_features(photos.pristine, KINDS_PER_PHOTO, config.seed, trunk, config.cache),
+            ladder_features(photos.copies, trunk, config.cache),
             [scored_features(one, trunk, config.cache).features for one in photos.outside.values()],
         )
 
@@ -127,13 +129,22 @@ def measure_label_free_trunk(config: LabelFreeTrunkConfig) -> Table:
     table = Table(
         "trunk",
         columns,
-        f"{photos}; the trunk saw {config.steps.steps * config.steps.batch} windows of {taught} photos and copies; "
-        f"{RESAMPLES} resamples.",
+        f"{photos}; the trunk saw {config.steps.steps * config.steps.batch} windows of {taught} photos and copies. "
+        f"Means over {config.seeds} fits, seeds from {config.seed}; {RESAMPLES} resamples.",
     )
     left_out = [photos.scored.sources == name for name in names], [kinds == number for number in np.unique(kinds)]
-    found = [_scores(one, photos, left_out, config.seed) for one in (before, after)]
-    for title, own in zip(("as it came", "taught by CLIP"), found):
-        table.rows[title] = _cells(own, found[0], photos, left_out, config.seed)
+    seeds = range(config.seed, config.seed + config.seeds)
+    found = {
+        title: [_scores(one, photos, left_out, seed) for seed in seeds]
+        for title, one in (("as it came", before), ("taught by CLIP", after))
+    }
+    first = next(iter(found.values()))
+    for title, fits in found.items():
+        rows = [_cells(*pair, photos, left_out, config.seed) for pair in zip(fits, first)]
+        table.rows[title] = mean_over_fits(rows)
+    for place, what in enumerate(columns):
+        if what.startswith("change"):
+            table.note += f" {what}, fit by fit: {', '.join(f'{row[place].value:+.3f}' for row in rows)}."
     return table
 
 
@@ -146,7 +157,7 @@ def _trained(photos: RankedPhotos, before: _Features, config: LabelFreeTrunkConf
     of_teacher = torch.cat(
         [
             scored_features(photos.scored, clip, config.cache).features[teaching],
-            ladder_features(photos.pristine, KINDS_PER_PHOTO, config.seed, clip, config.cache).features[learnt],
+            ladder_features(photos.copies, clip, config.cache).features[learnt],
         ]
     )
     own = torch.cat([before.scored.features[teaching], before.ladders.features[learnt]])

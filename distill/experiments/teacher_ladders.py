@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from distill.data.degraded_photos import mean_falling
 from distill.degradations.degrade import LEVELS
-from distill.experiments.figures import KINDS_PER_PHOTO, RESAMPLES, change
+from distill.experiments.figures import RESAMPLES, change
 from distill.experiments.kernel_fits import squared_distances
 from distill.experiments.ranked_photos import read_ranked_photos
 from distill.experiments.table import Table
@@ -91,7 +91,7 @@ def measure_teacher_ladders(config: TeacherLaddersConfig) -> Table:
     def apart(network: PooledFeatures) -> tuple[torch.Tensor, LadderFeatures]:
         """Distances of all photos to those that teach, and the ladders that do."""
         known = features_of_photos(photos.scored.paths, network, config.cache, photos.scored.name)
-        ladders = ladder_features(photos.pristine, KINDS_PER_PHOTO, config.seed, network, config.cache)
+        ladders = ladder_features(photos.copies, network, config.cache)
         learnt = ladders.without(photos.unlearnt)
         others = [features_of_photos(one.paths, network, config.cache, name) for name, one in outside.items()]
         teaching, asked = torch.cat([known, learnt.features]), [ladders.features[photos.unlearnt], *others]

@@ -88,15 +88,15 @@ class TrainedTrunksConfig:
 
 def photos_and_features(mos_set: MosSet, pristine: list[Path], config: TrainedTrunksConfig) -> Photos:
     """Features come from the cache where they are there; a tenth of the pristine photos is held out."""
+    copies = severity_ladders(pristine, KINDS_PER_PHOTO, config.seed)
     student = FrozenTrunk(StudentFeatures(STARTS[config.trunk]()), INPUT_SPEC)
     of_student, of_teacher = (
         (
             scored_features(mos_set, trunk, config.cache),
-            ladder_features(pristine, KINDS_PER_PHOTO, config.seed, trunk, config.cache),
+            ladder_features(copies, trunk, config.cache),
         )
         for trunk in (student, packaged_features(config.teacher))
     )
-    copies = severity_ladders(pristine, KINDS_PER_PHOTO, config.seed)
     return Photos(mos_set, copies, split_by_hash([copy.photo for copy in copies], 0.1), of_student, of_teacher)
 
 

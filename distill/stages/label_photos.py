@@ -81,7 +81,7 @@ def label_photos(config: LabelsConfig) -> dict[str, object]:
 
     known, ladders, learnt = of_photos(mos_set.paths, mos_set.name), None, None
     if copies:
-        parts = [ladder_features(pristine, config.kinds_per_photo, config.seed, one, config.cache) for one in networks]
+        parts = [ladder_features(copies, network, config.cache) for network in networks]
         ladders = replace(parts[0], features=torch.cat([part.features for part in parts], dim=1))
         learnt = ladders.without(split_by_hash([copy.photo for copy in copies], VALIDATION_SHARE))
     mos = torch.tensor(mos_set.mos, dtype=torch.float32)

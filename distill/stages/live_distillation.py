@@ -134,8 +134,8 @@ class LiveDistillation(Objective):
 
     def _errors(self, seen: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Mean squared error of the components, each by its weight, and the score's, per component."""
-        errors, count = (seen - targets).square().mean(0), len(self._teacher[0].weights)
-        return (errors[:count] * self._teacher[0].weights).mean(), errors[count] / count
+        weights, errors = self._teacher[0].components.weights, (seen - targets).square().mean(0)
+        return (errors[: len(weights)] * weights).mean(), errors[len(weights)] / len(weights)
 
     def _features(self, views: torch.Tensor) -> torch.Tensor:
         return self.student.features(views.contiguous(memory_format=torch.channels_last))

@@ -22,7 +22,7 @@ from typing import Literal
 import numpy as np
 import torch
 
-from distill.data.degraded_photos import pristine_photos, reduced, severity_ladders
+from distill.data.degraded_photos import DegradedPhoto, pristine_photos, reduced, severity_ladders
 from distill.data.enough import check_opinions
 from distill.data.mos_sets import MOS_SETS, VALIDATION_SHARE, MosSet, MosSetError, split_by_hash
 from distill.data.smoke_photos import write_smoke_photos
@@ -153,6 +153,7 @@ def train_student(config: StudentConfig) -> dict[str, object]:
     check_opinions(mos_set, held_out)
     check_photos(mos_set.paths)
     check_photos(photos, reduced)
+    copies = severity_ladders(photos, config.kinds_per_photo, config.seed)
     teacher = None if config.teacher is None else load_trained_teacher(config.teacher)
     trunk = None if config.trunk is None else load_trunk_run(config.trunk)
     student = load_student(SHIPPED_STUDENT) if trunk is None else trunk.student()
@@ -164,12 +165,12 @@ def train_student(config: StudentConfig) -> dict[str, object]:
         told = pseudo_labels(teacher, mos_set, config.cache)
     elif trunk is not None:
         told = trunk.scores(mos_set)
-    scored, ladders, figures = _fit_heads(student, mos_set, photos, told, more, held_out, config)
+    scored, ladders, figures = _fit_heads(student, mos_set, copies, told, more, held_out, config)
     trunk_learns = teacher is not None and config.distil.steps.steps > 0
     distilled = {}
     if trunk_learns:
-        distilled = _distil(student, teacher, mos_set, photos, scored, ladders, config)
-        *_, figures = _fit_heads(student, mos_set, photos, told, more, held_out, config)
+        distilled = _distil(student, teacher, mos_set, copies, scored, ladders, config)
+        *_, figures = _fit_heads(student, mos_set, copies, told, more, held_out, config)
     record = student_record(
         seed=config.seed,
         fitted={"attributes": dataclasses.asdict(config.attributes), "hidden": dataclasses.asdict(config.hidden)},
@@ -203,7 +204,7 @@ def train_student(config: StudentConfig) -> dict[str, object]:
 def _fit_heads(
     student: Student,
     mos_set: MosSet,
-    photos: list[Path],
+    copies: list[DegradedPhoto],
     told: torch.Tensor | None,
     labels: Labels | None,
     held_out: np.ndarray,
@@ -212,7 +213,7 @@ def _fit_heads(
     """Fit the heads of ``student`` to its trunk as it is; what they were fitted to, and their figures."""
     trunk = FrozenTrunk(StudentFeatures(student), INPUT_SPEC)
     scored = scored_features(mos_set, trunk, config.cache)
-    ladders = ladder_features(photos, config.kinds_per_photo, config.seed, trunk, config.cache)
+    ladders = ladder_features(copies, trunk, config.cache)
     targets = scored if told is None else scored.blended(told, config.distil.pseudo_labels)
     teaching = own = targets.take(~held_out)
     if labels is not None:
@@ -228,7 +229,7 @@ def _distil(
     student: Student,
     teacher: Teacher,
     mos_set: MosSet,
-    photos: list[Path],
+    copies: list[DegradedPhoto],
     scored: ScoredFeatures,
     ladders: LadderFeatures,
     config: StudentConfig,
@@ -237,7 +238,6 @@ def _distil(
         config.run / "distillation",
         dataclasses.asdict(config.distil) | {"teacher": teacher.fingerprint(), "seed": config.seed},
     )
-    copies = severity_ladders(photos, config.kinds_per_photo, config.seed)
     known, embedding = features_and_embeddings(teacher, mos_set, copies, config.cache)
     features = torch.cat([scored.features, ladders.features])
     known = known if config.distil.loss.features else None

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from pocketiqa.parity import srcc
 
-from distill.data.degraded_photos import pristine_photos
+from distill.data.degraded_photos import pristine_photos, severity_ladders
 from distill.data.enough import check_opinions, defined
 from distill.data.mos_sets import MOS_SETS, VALIDATION_SHARE, MosSet, MosSetError, split_by_hash
 from distill.data.smoke_photos import write_smoke_photos
@@ -161,7 +161,8 @@ def _fit_projection(
         torch.cat([one.features for one in sets]), torch.cat([one.mos for one in sets]), np.concatenate(sources)
     )
     held_out = split_by_hash([path for mos_set in mos_sets for path in mos_set.paths], VALIDATION_SHARE)
-    ladders = ladder_features(photos, config.kinds_per_photo, config.seed, trunk, config.cache) if photos else None
+    copies = severity_ladders(photos, config.kinds_per_photo, config.seed)
+    ladders = ladder_features(copies, trunk, config.cache) if copies else None
     text, scoring = teacher.text().detach(), config.teacher.scoring
     views = len(trunk.input.views)
     fitted = fit_projection(scored.take(~held_out), ladders, views, text, scoring, config.probe)

@@ -16,11 +16,7 @@ from distill.training.standardization import Standardization
 
 
 class LiveTeacher(nn.Module):
-    """Targets of photos, each of mean 0 and deviation 1 over the photos that it was made from.
-
-    Attributes:
-        weights: float32 c, what each component counts.
-    """
+    """Targets of photos, each of mean 0 and deviation 1 over the photos that it was made from."""
 
     def __init__(self, read: nn.Module, components: Components, ridge: KernelRidge) -> None:
         """Take the parts.
@@ -32,7 +28,6 @@ class LiveTeacher(nn.Module):
         """
         super().__init__()
         self.read, self.components, self.ridge = read, components, ridge
-        self.register_buffer("weights", components.weights)
         self.standardized: nn.Module = nn.Identity()
 
     @torch.no_grad()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 
-from distill.data.degraded_photos import CLEAN, attribute_targets, render, severity_ladders
+from distill.data.degraded_photos import CLEAN, DegradedPhoto, attribute_targets, render
 from distill.data.mos_sets.photo_set import MosSet
 from distill.networks.student import ATTRIBUTES
 from distill.training.features import LadderFeatures, ScoredFeatures
@@ -19,11 +20,8 @@ def scored_features(mos_set: MosSet, trunk: PooledFeatures, cache: Path) -> Scor
     return ScoredFeatures(features, torch.tensor(mos_set.mos, dtype=torch.float32), mos_set.sources)
 
 
-def ladder_features(
-    photos: list[Path], kinds_per_photo: int, seed: int, trunk: PooledFeatures, cache: Path
-) -> LadderFeatures:
-    """``severity_ladders`` of pristine photos through ``trunk``, with attribute targets and pairs to order."""
-    copies = severity_ladders(photos, kinds_per_photo, seed)
+def ladder_features(copies: Sequence[DegradedPhoto], trunk: PooledFeatures, cache: Path) -> LadderFeatures:
+    """``severity_ladders`` through ``trunk``, with attribute targets and pairs to order."""
     features = features_of({str(copy): copy for copy in copies}, render, trunk, cache, "ladders")
     row_of = {(copy.photo, copy.kind, copy.level): row for row, copy in enumerate(copies)}
     # The mildest level is not paired with the clean photo: some mild kinds (contrast, sharpening) may please.

@@ -44,7 +44,7 @@ def test_a_row_learns_what_its_name_says_and_no_held_out_photo_or_copy(
     monkeypatch.setattr(module, "INPUT_SPEC", replace(INPUT_SPEC, height=64, width=64))
     for place in (module, ranked_photos):
         monkeypatch.setattr(place, "VALIDATION_SHARE", SHARE)
-        monkeypatch.setattr(place, "KINDS_PER_PHOTO", 1)
+    monkeypatch.setattr(ranked_photos, "KINDS_PER_PHOTO", 1)
     monkeypatch.setattr(figures, "RESAMPLES", 20)
     table = measure_further_labels(
         FurtherLabelsConfig(biq, [pristine], run, tmp_path / "labels.csv", [outside], seeds=2, cache=tmp_path / "cache")

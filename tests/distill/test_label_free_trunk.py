@@ -51,13 +51,12 @@ def measured(
     monkeypatch.setattr(module, "INPUT_SPEC", replace(INPUT_SPEC, height=64, width=64))
     monkeypatch.setattr(photo_kinds, "_KINDS", 2)
     monkeypatch.setattr(figures, "RESAMPLES", 20)
-    for place in (module, ranked_photos):
-        monkeypatch.setattr(place, "KINDS_PER_PHOTO", 1)
+    monkeypatch.setattr(ranked_photos, "KINDS_PER_PHOTO", 1)
     for place in (ranked_photos, prepare_lesson):
         monkeypatch.setattr(place, "VALIDATION_SHARE", SHARE)
     steps = TrainerConfig(steps=2, batch=4, rate=1e-3, every=2)
     places = {"run": tmp_path / "taught", "cache": tmp_path / "cache"}
-    config = LabelFreeTrunkConfig(biq, [pristine], [outside], components=4, window=32, steps=steps, **places)
+    config = LabelFreeTrunkConfig(biq, [pristine], [outside], components=4, window=32, steps=steps, seeds=2, **places)
     table = measure_label_free_trunk(config)
     return table, fits, config.run
 
@@ -78,8 +77,8 @@ def test_each_head_is_fitted_without_what_it_ranks(measured: tuple[Table, list[i
     table, fits, _ = measured
     sources, kinds, held_in = fits[:3], fits[3:5], fits[5]
     assert sources == [40, 40, 40] and sum(kinds) == 60 and 20 < held_in < 60
-    assert fits[6:] == fits[:6], "both trunks are judged alike"
+    assert fits[6:] == fits[:6] * 3, "both trunks are judged alike, each by the fits of two seeds"
     cells = dict(zip(table.columns, table.rows["as it came"]))
     for name in ("change out", "change kinds", "change outside"):
         assert str(cells[name]) == "+0.000 ± 0.000"
-    assert "8 windows" in table.note
+    assert "8 windows" in table.note and "over 2 fits" in table.note

@@ -80,4 +80,3 @@ def test_targets_are_components_and_then_a_score_of_mean_0_and_deviation_1(
     assert torch.allclose(targets[:, :5], components.of(features), atol=1e-5)
     assert targets[:, 5].mean().item() == pytest.approx(0, abs=1e-4)
     assert targets[:, 5].std().item() == pytest.approx(1, abs=1e-2)
-    assert torch.equal(teacher.weights, components.weights)

@@ -48,8 +48,7 @@ def test_a_row_is_fitted_to_what_its_name_says(
     monkeypatch.setattr(module, "StudentFeatures", lambda: None)
     monkeypatch.setattr(figures, "RESAMPLES", 20)
     monkeypatch.setattr(ranked_photos, "VALIDATION_SHARE", SHARE)
-    for place in (module, ranked_photos):
-        monkeypatch.setattr(place, "KINDS_PER_PHOTO", 1)
+    monkeypatch.setattr(ranked_photos, "KINDS_PER_PHOTO", 1)
     table = measure_teacher_ladders(TeacherLaddersConfig(biq, [pristine], [outside], cache=tmp_path / "cache"))
     assert len(fits) == 4 * len(table.rows)
     for number, name in enumerate(table.rows):
