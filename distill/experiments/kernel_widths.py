@@ -17,8 +17,9 @@ import torch
 from pocketiqa.parity import srcc
 from tqdm import tqdm
 
-from distill.data.mos_sets import read_biq2021, read_scored_photos
+from distill.data.mos_sets import read_biq2021
 from distill.experiments.kernel_fits import left_out_and_outside, squared_distances
+from distill.experiments.ranked_photos import sets_outside
 from distill.experiments.table import Table
 from distill.teacher.clip_int8 import Int8ClipFeatures
 from distill.training.frozen_features import features_of_photos
@@ -53,7 +54,7 @@ def measure_kernel_widths(config: KernelWidthsConfig) -> Table:
     """
     mos_set = read_biq2021(config.mos_folder)
     network = Int8ClipFeatures()
-    sets = {table.stem: read_scored_photos(folder, table, scale=None) for folder, table in config.outside}
+    sets = sets_outside(config.outside)
     features = features_of_photos(mos_set.paths, network, config.cache, mos_set.name)
     others = [features_of_photos(one.paths, network, config.cache, name) for name, one in sets.items()]
     apart = squared_distances(features, [features, *others])

@@ -107,5 +107,13 @@ def read_ranked_photos(
     photos = pristine_photos(pristine)
     copies = severity_ladders(photos, KINDS_PER_PHOTO, seed)
     unlearnt = split_by_hash([copy.photo for copy in copies], VALIDATION_SHARE)
-    sets = {table.stem: read_scored_photos(folder, table, scale=None) for folder, table in outside}
-    return RankedPhotos(scored, held_out, photos, copies, unlearnt, sets)
+    return RankedPhotos(scored, held_out, photos, copies, unlearnt, sets_outside(outside))
+
+
+def sets_outside(tables: list[tuple[Path, Path]]) -> dict[str, MosSet]:
+    """Sets of photos by the names of their tables (``name,mos``, on any scale), each with its folder before it.
+
+    Raises:
+        MosSetError: a folder, a table or a photo is missing.
+    """
+    return {table.stem: read_scored_photos(folder, table, scale=None) for folder, table in tables}

@@ -18,9 +18,10 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from distill.data.mos_sets import read_biq2021, read_scored_photos
+from distill.data.mos_sets import read_biq2021
 from distill.experiments.figures import RESAMPLES, change, srcc_estimate
 from distill.experiments.kernel_fits import left_out_and_outside, squared_distances
+from distill.experiments.ranked_photos import sets_outside
 from distill.experiments.table import Table
 from distill.teacher.clip_features import CLIP_INPUT, READ_BLOCKS, STATISTICS_WIDTH
 from distill.teacher.clip_int8 import Int8ClipFeatures
@@ -84,7 +85,7 @@ def measure_teacher_parts(config: TeacherPartsConfig) -> Table:
         MosSetError: a folder, a table or a photo is missing.
     """
     mos_set, network = read_biq2021(config.mos_folder), Int8ClipFeatures()
-    others = {table.stem: read_scored_photos(folder, table, scale=None) for folder, table in config.outside}
+    others = sets_outside(config.outside)
     features = features_of_photos(mos_set.paths, network, config.cache, mos_set.name)
     asked = [features_of_photos(one.paths, network, config.cache, name) for name, one in others.items()]
     scores, names = torch.from_numpy(mos_set.mos).float(), np.unique(mos_set.sources)

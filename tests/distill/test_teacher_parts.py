@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from distill.data.mos_sets import MosSet
+from distill.experiments import ranked_photos
 from distill.experiments import teacher_parts as module
 from distill.experiments.teacher_parts import WHOLE, TeacherPartsConfig, measure_teacher_parts, pieces, rows
 
@@ -32,7 +33,7 @@ def test_what_a_part_lacks_is_the_effect_of_the_rest(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(module, "read_biq2021", lambda folder: known)
     monkeypatch.setattr(module, "Int8ClipFeatures", lambda: None)
     monkeypatch.setattr(module, "features_of_photos", lambda paths, *_: features[: len(paths)])
-    monkeypatch.setattr(module, "read_scored_photos", lambda *_, scale: known.take(np.arange(150) < 60))
+    monkeypatch.setattr(ranked_photos, "read_scored_photos", lambda *_, scale: known.take(np.arange(150) < 60))
     monkeypatch.setattr(module, "pieces", lambda: halves)
     reads = {WHOLE: list(halves), "noise": list(halves)[:1], "all that matters": list(halves)[1:]}
     monkeypatch.setattr(module, "rows", lambda: reads)
