@@ -1,12 +1,12 @@
-"""What do severity ladders give to the teacher's kernel, and what the frozen trunk's features beside CLIP's?
+"""What do severity ladders give to the teacher's kernel, a trunk's features beside CLIP's, and a mean for each source?
 
     python -m distill.experiments teacher-ladders --mos-folder BIQ2021 --pristine DIR [DIR ...] \
-        --outside SR4KIQA sr4kiqa.csv PARA para.csv
+        --trunk runs/label-free-trunk/trunk.safetensors --outside SR4KIQA sr4kiqa.csv PARA para.csv
 
 Each row fits ``distill.teacher.kernel_ridge`` to people's scores, without or with the ladders of nine tenths of the
-pristine photos, by another weight or margin of a pair. "Ladders" are the other tenth's; "degraded" is the mean score of
-their copies at the harshest level, where that of their clean ones is "clean". Sets outside are ranked after a fit to
-all sources.
+pristine photos. It reads CLIP alone, or ImageNet's trunk beside it ("frozen"), or one that CLIP taught of no score
+("taught"). "Ladders" are the other tenth's; "degraded" is the mean score of their copies at the harshest level, where
+that of their clean ones is "clean". Sets outside are ranked after a fit to all sources.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from distill.experiments.figures import RESAMPLES, change
 from distill.experiments.kernel_fits import squared_distances
 from distill.experiments.ranked_photos import read_ranked_photos
 from distill.experiments.table import Table
-from distill.networks.student import INPUT_SPEC, StudentFeatures
+from distill.networks.student import INPUT_SPEC, StudentFeatures, load_student
 from distill.teacher.clip_int8 import Int8ClipFeatures
-from distill.teacher.kernel_ridge import MARGIN, RANKING, WIDTH, ridge_weights
+from distill.teacher.kernel_ridge import RANKING, SOURCE_VARIANCE, WIDTH, add_source_means, ridge_weights
 from distill.training.feature_sets import ladder_features
 from distill.training.features import LadderFeatures
 from distill.training.frozen_features import PooledFeatures, features_of_photos
@@ -43,6 +43,8 @@ class TeacherLaddersConfig:
         mos_folder: BIQ2021's folder.
         pristine: folders of undistorted photos.
         outside: folders and tables (``name,mos``, on any scale) of photos that nothing is fitted to.
+        trunk: weights that ``label-free-trunk`` kept; without them no row reads that trunk.
+        rows: only rows whose name contains one of these, beside the first, which all are compared with.
         limit: so many photos of BIQ2021 at most, beside its validation part; for a trial run.
         cache: where features are kept.
         seed: of ladders and resamples.
@@ -52,19 +54,24 @@ class TeacherLaddersConfig:
     mos_folder: Path
     pristine: list[Path]
     outside: list[tuple[Path, Path]] = field(default_factory=list)
+    trunk: Path | None = None
+    rows: list[str] | None = None
     limit: int | None = None
     cache: Path = Path("runs/cache")
     seed: int = 0
     csv: Path | None = None
 
 
+FROZEN, TAUGHT = "frozen", "taught"
+
+
 @dataclass(frozen=True)
 class _Row:
-    """A fit: which features it reads, and what a pair of its ladders counts; 0 for none."""
+    """A fit: which trunk it reads, what a pair of its ladders counts (0 for none), and how far sources' means vary."""
 
-    trunk: bool = False
+    trunk: str = ""
     ranking: float = RANKING
-    margin: float = MARGIN
+    variance: float = 0.0
 
 
 _ROWS = {
@@ -72,9 +79,23 @@ _ROWS = {
     "and ladders": _Row(),
     "and ladders, a pair × 3": _Row(ranking=3 * RANKING),
     "and ladders, a pair × 10": _Row(ranking=10 * RANKING),
-    "photos alone, the frozen trunk too": _Row(trunk=True, ranking=0),
-    "and ladders, the frozen trunk too": _Row(trunk=True),
+    "photos alone, the frozen trunk too": _Row(FROZEN, ranking=0),
+    "and ladders, the frozen trunk too": _Row(FROZEN),
+    "and ladders, the frozen trunk too, sources' means": _Row(FROZEN, variance=SOURCE_VARIANCE),
+    "and ladders, the taught trunk too": _Row(TAUGHT),
+    "and ladders, the taught trunk too, sources' means": _Row(TAUGHT, variance=SOURCE_VARIANCE),
+    "and ladders, the taught trunk too, sources' means × 3": _Row(TAUGHT, variance=3 * SOURCE_VARIANCE),
 }
+
+
+def _chosen(config: TeacherLaddersConfig) -> dict[str, _Row]:
+    first, asked = next(iter(_ROWS)), config.rows
+    return {
+        name: row
+        for name, row in _ROWS.items()
+        if (row.trunk != TAUGHT or config.trunk)
+        and (asked is None or name == first or any(part in name for part in asked))
+    }
 
 
 def measure_teacher_ladders(config: TeacherLaddersConfig) -> Table:
@@ -100,8 +121,9 @@ def measure_teacher_ladders(config: TeacherLaddersConfig) -> Table:
     by_clip, ladders = apart(Int8ClipFeatures())
 
     @cache
-    def by_both() -> torch.Tensor:
-        return (by_clip + apart(FrozenTrunk(StudentFeatures(), INPUT_SPEC))[0]) / 2
+    def by_both(trunk: str) -> torch.Tensor:
+        student = load_student(config.trunk) if trunk == TAUGHT else None
+        return (by_clip + apart(FrozenTrunk(StudentFeatures(student), INPUT_SPEC))[0]) / 2
 
     sizes = [int(photos.unlearnt.sum()), *map(len, outside.values())]
     levels = np.array([copy.level for copy in photos.judged])
@@ -114,7 +136,9 @@ def measure_teacher_ladders(config: TeacherLaddersConfig) -> Table:
         middle = wanted.mean()
         pairs = ladders.pairs + int(seen.sum()) if row.ranking else ladders.pairs[:0]
         own = kernel[teaching][:, teaching]
-        weight = ridge_weights(own, wanted - middle, pairs, row.ranking or RANKING, row.margin)
+        if row.variance:
+            add_source_means(own, sources[seen], row.variance)
+        weight = ridge_weights(own, wanted - middle, pairs, row.ranking or RANKING)
         return (kernel[:, teaching] @ weight + middle).numpy()
 
     table = Table(
@@ -124,8 +148,8 @@ def measure_teacher_ladders(config: TeacherLaddersConfig) -> Table:
         f"{photos}; {RESAMPLES} resamples.",
     )
     first: tuple[list[np.ndarray], list[np.ndarray]] | None = None
-    for name, row in tqdm(_ROWS.items(), desc="rows"):
-        kernel = torch.exp(-WIDTH * (by_both() if row.trunk else by_clip))
+    for name, row in tqdm(_chosen(config).items(), desc="rows"):
+        kernel = torch.exp(-WIDTH * (by_both(row.trunk) if row.trunk else by_clip))
         here = [sources == source for source in names]
         left_out = [scores(row, kernel, ~part)[:n][part] for part in here]
         copies, *beyond = np.split(

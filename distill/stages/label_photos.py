@@ -4,8 +4,9 @@
     python -m distill student … --labels runs/labels.csv --distil.pseudo-labels 0.7
 
 The teacher is kernel ridge regression (``distill.teacher.kernel_ridge``) on CLIP's block statistics and, beside them,
-on what ImageNet's Lite0 sees in larger views; it is fitted to people's scores of the MOS set and to the ladders, both
-without their validation parts. A photo takes a fraction of a second, once: its features are kept.
+on what a small trunk sees in larger views: ImageNet's Lite0, or with ``--trunk`` one that CLIP taught. It is fitted to
+people's scores of the MOS set and to the ladders, both without their validation parts. A photo takes a fraction of a
+second, once: its features are kept.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from distill.data.degraded_photos import DegradedPhoto, pristine_photos, reduced
 from distill.data.enough import check_opinions
 from distill.data.mos_sets import MOS_SETS, VALIDATION_SHARE, split_by_hash
 from distill.data.training_photos import check_photos
-from distill.networks.student import INPUT_SPEC, StudentFeatures
+from distill.networks.student import INPUT_SPEC, StudentFeatures, load_student
 from distill.teacher.clip_features import CLIP_INPUT, STATISTICS_WIDTH
 from distill.teacher.clip_int8 import Int8ClipFeatures
 from distill.teacher.kernel_ridge import fit_kernel_ridge
@@ -44,6 +45,8 @@ class LabelsConfig:
         mos_set: name of the MOS set.
         out: the CSV.
         cache: where CLIP's features are kept.
+        trunk: weights of a trunk that CLIP taught of no score (``distill trunk --trunk.score 0``). One that learned
+            of scores knows those of the photos that the teacher is fitted to, and would be believed too much.
         kinds_per_photo: severity ladders for each pristine photo. With the number and seed that the student's command
             has, its trunk sees each copy once.
         seed: of the degradations.
@@ -55,6 +58,7 @@ class LabelsConfig:
     mos_set: Literal[tuple(MOS_SETS)] = "biq2021"
     out: Path = Path("runs/labels.csv")
     cache: Path = Path("runs/cache")
+    trunk: Path | None = None
     kinds_per_photo: int = 2
     seed: int = 0
 
@@ -65,7 +69,9 @@ def label_photos(config: LabelsConfig) -> dict[str, object]:
     Raises:
         MosSetError: a folder is missing or empty, scores teach nothing, or photos cannot be read.
         ClipTowerError: CLIP's package is missing.
+        FileNotFoundError, ValueError: there are no weights at ``config.trunk``, or they are not the student's.
     """
+    trunk = StudentFeatures(load_student(config.trunk) if config.trunk else None)
     mos_set = MOS_SETS[config.mos_set](config.mos_folder, "train")
     held_out = split_by_hash(mos_set.paths, VALIDATION_SHARE)
     check_opinions(mos_set, held_out)
@@ -74,7 +80,7 @@ def label_photos(config: LabelsConfig) -> dict[str, object]:
     check_photos([*mos_set.paths, *others])
     check_photos(pristine, reduced)
     copies = severity_ladders(pristine, config.kinds_per_photo, config.seed)
-    networks = [Int8ClipFeatures(), FrozenTrunk(StudentFeatures(), INPUT_SPEC)]
+    networks = [Int8ClipFeatures(), FrozenTrunk(trunk, INPUT_SPEC)]
 
     def of_photos(paths: list[Path], title: str) -> torch.Tensor:
         return torch.cat([features_of_photos(paths, network, config.cache, title) for network in networks], dim=1)
@@ -86,7 +92,8 @@ def label_photos(config: LabelsConfig) -> dict[str, object]:
         learnt = ladders.without(split_by_hash([copy.photo for copy in copies], VALIDATION_SHARE))
     mos = torch.tensor(mos_set.mos, dtype=torch.float32)
     clips = len(CLIP_INPUT.views) * STATISTICS_WIDTH
-    ridge = fit_kernel_ridge(known[~held_out], mos[~held_out], learnt, [clips, known.shape[1] - clips])
+    widths, sources = [clips, known.shape[1] - clips], mos_set.sources[~held_out]
+    ridge = fit_kernel_ridge(known[~held_out], mos[~held_out], learnt, widths, sources)
 
     def rows() -> Iterator[tuple[Path | DegradedPhoto, float]]:
         asked = [(mos_set.paths, known)]

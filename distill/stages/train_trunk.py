@@ -163,7 +163,7 @@ def _teach(
     fitted = torch.from_numpy(~held_out).to(process.device)
     tower = clip_trunk().to(process.device)
     known = features_of_pool(tower, scored, rows)
-    ridge = fit_kernel_ridge(known[fitted], mos[fitted])
+    ridge = fit_kernel_ridge(known[fitted], mos[fitted], sources=mos_set.sources[~held_out])
     components = principal_components(_of_all(pools, tower, config.seed), config.trunk.components, config.seed)
     half = torch.bfloat16 if process.device.type == "cuda" else torch.float32
     teacher = LiveTeacher(partial(statistics_of, tower.to(half)), components, ridge)

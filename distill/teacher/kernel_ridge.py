@@ -4,12 +4,18 @@ Of what was tried on CLIP's block statistics it ranks sources left out best; a l
 (``distill/experiments/RESULTS.md``, with the kernel's width). Far from all photos that it was fitted to a kernel
 answers with their mean, so a harsh degradation would score as a middling photo does. Ladders end that: each harsher
 copy is to score lower than the milder one before it.
+
+Photos come from sources that differ in quality and in much else. How far one source lies above another is partly
+quality, partly what else tells them apart; so each source has a mean of its own, held near 0 and left out of the answer
+(a random effect: Robinson, "That BLUP is a good thing", 1991). The more it may vary, the better are photos of a source
+never seen ranked among themselves, and the worse photos of other collections.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -20,6 +26,7 @@ WIDTH = 0.1  # of the kernel: its exponent at two photos as far apart as feature
 PENALTY = 1.0
 MARGIN = 0.03  # by which one level's score must exceed the next one's, as the student's head asks it
 RANKING = 1.0  # a pair's squared hinge, where a photo's squared error counts 1
+SOURCE_VARIANCE = 6e-4  # of a source's own mean, where the function's variance at a photo is 1
 _ROUNDS = 20
 
 
@@ -50,6 +57,7 @@ def fit_kernel_ridge(
     scores: torch.Tensor,
     ladders: LadderFeatures | None = None,
     widths: Sequence[int] | None = None,
+    sources: np.ndarray | None = None,
 ) -> KernelRidge:
     """Fit to photos, and to ladders where there are some.
 
@@ -58,6 +66,7 @@ def fit_kernel_ridge(
         scores: float32 n.
         ladders: of the same features.
         widths: of the parts, d in all, of which the features are made; each counts alike, however wide. One by default.
+        sources: names n of where the photos come from; by default they are taken for one.
     """
     standardize = Standardization(features)
     parts = widths or [features.shape[1]]
@@ -67,8 +76,24 @@ def fit_kernel_ridge(
     ridge = KernelRidge(standardize, standardize(support))
     pairs = torch.zeros(0, 2, dtype=torch.long) if ladders is None else ladders.pairs + len(features)
     ridge.middle.copy_(scores.mean())
-    ridge.weight.copy_(ridge_weights(ridge.kernel(ridge.support), scores - ridge.middle, pairs))
+    kernel = ridge.kernel(ridge.support)
+    if sources is not None:
+        add_source_means(kernel, sources)
+    ridge.weight.copy_(ridge_weights(kernel, scores - ridge.middle, pairs))
     return ridge
+
+
+def add_source_means(kernel: torch.Tensor, sources: np.ndarray, variance: float = SOURCE_VARIANCE) -> None:
+    """Let photos of one source share a mean: ``variance`` is added to their similarities in ``kernel``, in place.
+
+    Args:
+        kernel: similarities m×m, the n scored photos first.
+        sources: names n.
+        variance: of a source's mean.
+    """
+    n = len(sources)
+    same = torch.from_numpy(sources[:, None] == sources[None])
+    kernel[:n, :n] += variance * same.to(kernel)
 
 
 def ridge_weights(

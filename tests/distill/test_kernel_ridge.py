@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from scipy.optimize import minimize
 
-from distill.teacher.kernel_ridge import PENALTY, fit_kernel_ridge, ridge_weights
+from distill.teacher.kernel_ridge import PENALTY, KernelRidge, add_source_means, fit_kernel_ridge, ridge_weights
 from distill.training.features import LadderFeatures
 
 
@@ -29,6 +29,43 @@ def test_weights_are_what_a_general_minimizer_finds() -> None:
     seen = kernel @ found
     beyond = seen[pairs[:, 0]] - seen[pairs[:, 1]] > margin
     assert beyond.any() and not beyond.all(), "some pairs must have left the margin, or the test shows nothing"
+
+
+def test_a_source_has_a_mean_of_its_own_that_costs_what_its_variance_says() -> None:
+    draw = np.random.default_rng(0)
+    points, sources = draw.normal(size=(20, 3)), np.repeat(["one", "two"], 10)
+    kernel = np.exp(-0.5 * np.square(points[:, None] - points).sum(2))
+    scores, variance = draw.normal(size=20) + 3 * (sources == "two"), 0.7
+
+    def objective(unknown: np.ndarray) -> float:
+        weight, means = unknown[:20], unknown[20:]
+        errors = np.square(kernel @ weight + means[(sources == "two").astype(int)] - scores).sum()
+        return errors + PENALTY * (weight @ kernel @ weight + np.square(means).sum() / variance)
+
+    least = minimize(objective, np.zeros(22), method="BFGS", options={"gtol": 1e-7})
+    shared = torch.tensor(kernel)
+    add_source_means(shared, sources, variance)
+    found = ridge_weights(shared, torch.tensor(scores), torch.zeros(0, 2, dtype=torch.long)).numpy()
+    assert np.abs(kernel @ found - kernel @ least.x[:20]).max() < 1e-4
+    assert abs(least.x[21]) > 0.5, "a source must have a mean, or the test shows nothing"
+
+
+def test_what_only_tells_two_sources_apart_counts_less_where_sources_are_known() -> None:
+    draw = torch.Generator().manual_seed(0)
+    place = torch.arange(400) % 2
+    photos = torch.randn(400, 5, generator=draw)
+    photos[:, 1] += 6 * place
+    scores = 0.5 + 0.1 * photos[:, 0] + 0.3 * place
+    taught, told = fit_kernel_ridge(photos, scores), fit_kernel_ridge(photos, scores, sources=place.numpy())
+    middle = photos.mean(0).repeat(2, 1)
+
+    def effect(ridge: KernelRidge, feature: int) -> float:
+        pair = middle.clone()
+        pair[:, feature] += torch.tensor([-1.0, 1.0]) * photos[:, feature].std()
+        low, high = ridge(pair).tolist()
+        return high - low
+
+    assert effect(told, 1) < effect(taught, 1) and effect(told, 0) > 0.9 * effect(taught, 0) > 0
 
 
 def test_copies_far_from_every_scored_photo_fall_below_the_mean_only_with_ladders() -> None:

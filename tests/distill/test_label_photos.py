@@ -33,13 +33,22 @@ class Means:
         return np.concatenate([views.mean((2, 3)).ravel(), views.std((2, 3)).ravel()])
 
 
+class Corners(Means):
+    """Two pixels of each view, in the place of a taught trunk."""
+
+    fingerprint = "corners"
+
+    def __call__(self, views: np.ndarray) -> np.ndarray:
+        return views[:, :, ::31, 0].ravel()
+
+
 @pytest.fixture
 def data(tmp_path: Path, photos: dict[str, np.ndarray], monkeypatch: pytest.MonkeyPatch) -> LabelsConfig:
     """20 photos scored by their brightness, one pristine photo, two that nobody scored."""
     module = "distill.stages.label_photos"
     monkeypatch.setattr(f"{module}.Int8ClipFeatures", Means)
-    monkeypatch.setattr(f"{module}.FrozenTrunk", lambda *_: Means())
-    monkeypatch.setattr(f"{module}.StudentFeatures", lambda: None)
+    monkeypatch.setattr(f"{module}.FrozenTrunk", lambda features, _: Means() if features is None else Corners())
+    monkeypatch.setattr(f"{module}.StudentFeatures", lambda student: student)
     monkeypatch.setattr(f"{module}.STATISTICS_WIDTH", 6)
     draw, rows = np.random.default_rng(0), ["name,score,source"]
     for folder in ("scored", "pristine", "others"):
@@ -68,6 +77,20 @@ def test_labels_follow_peoples_scores_and_name_every_photo_and_copy(data: Labels
     assert list(labels.copies) == severity_ladders(pristine_photos(data.pristine), 1, 0)
     label_photos(replace(data, pristine=[data.photos[0]], photos=data.pristine, kinds_per_photo=2))
     assert len(read_labels(data.out).copies) == 2 * 11
+
+
+def test_a_taught_trunk_is_read_in_place_of_imagenets_and_a_missing_one_is_named(
+    data: LabelsConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = read_own_photos(data.mos_folder, "train")
+    with pytest.raises(FileNotFoundError, match="no student at none"):
+        label_photos(replace(data, trunk=Path("none")))
+    assert not data.out.exists()
+    label_photos(data)
+    plain = read_labels(data.out).of(people)
+    monkeypatch.setattr("distill.stages.label_photos.load_student", lambda path: path)
+    label_photos(replace(data, trunk=Path("taught")))
+    assert not torch.allclose(read_labels(data.out).of(people), plain, atol=1e-3)
 
 
 def test_heads_are_fitted_to_all_that_the_labels_hold(data: LabelsConfig, monkeypatch: pytest.MonkeyPatch) -> None:
