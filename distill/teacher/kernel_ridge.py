@@ -26,7 +26,7 @@ WIDTH = 0.1  # of the kernel: its exponent at two photos as far apart as feature
 PENALTY = 1.0
 MARGIN = 0.03  # by which one level's score must exceed the next one's, as the student's head asks it
 RANKING = 1.0  # a pair's squared hinge, where a photo's squared error counts 1
-SOURCE_VARIANCE = 6e-4  # of a source's own mean, where the function's variance at a photo is 1
+SOURCE_VARIANCE = 1e-3  # of a source's own mean, where the function's variance at a photo is 1
 _ROUNDS = 20
 
 

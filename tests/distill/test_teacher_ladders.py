@@ -16,7 +16,6 @@ from distill.experiments import figures, ranked_photos
 from distill.experiments import teacher_ladders as module
 from distill.experiments.teacher_ladders import TeacherLaddersConfig, measure_teacher_ladders
 from distill.networks.student import INPUT_SPEC
-from distill.teacher.kernel_ridge import SOURCE_VARIANCE
 
 SHARE = 0.4
 
@@ -60,8 +59,8 @@ def test_a_row_is_fitted_to_what_its_name_says(
         own = fits[4 * number : 4 * number + 4]
         assert [photos for _, photos, *_ in own] == [40, 40, 40, 60], "each source is left out once"
         assert all(copies == learnt for copies, *_ in own)
-        assert all((pairs > 0) == ("ladders" in name) for _, _, pairs, *_ in own)
-        shared = SOURCE_VARIANCE * ("means" in name) * (3 if "× 3" in name and "means" in name else 1)
+        assert all((pairs > 0) == ("alone" not in name) for _, _, pairs, *_ in own)
+        shared = float(name.split()[-1]) if "vary" in name else 0
         assert all(above == pytest.approx(shared, abs=1e-5) for *_, above in own)
     cells = {row: dict(zip(table.columns, values)) for row, values in table.rows.items()}
     assert str(cells["photos alone"]["change"]) == str(cells["photos alone"]["change outside"]) == "+0.000 ± 0.000"
@@ -70,5 +69,5 @@ def test_a_row_is_fitted_to_what_its_name_says(
     assert cells["and ladders"]["degraded"] < cells["photos alone"]["degraded"]
     few = measure_teacher_ladders(replace(config, trunk=None)).rows
     assert set(few) == {name for name in table.rows if "taught" not in name}
-    chosen = measure_teacher_ladders(replace(config, rows=["means × 3"])).rows
-    assert list(chosen) == ["photos alone", "and ladders, the taught trunk too, sources' means × 3"]
+    chosen = measure_teacher_ladders(replace(config, rows=["0.0018"])).rows
+    assert list(chosen) == ["photos alone", "the taught trunk, sources' means vary by 0.0018"]
