@@ -33,17 +33,20 @@ class LadderPicks:
         return f"{tabulate(rows, headers, 'pipe', floatfmt='.2f')}\n\nn = {self.n} photos."
 
 
+def shot_of(pixels: np.ndarray, scorer: Scorer) -> Shot:
+    """What ``pocketiqa best`` judges a photo by, uint8 H×W×3."""
+    result = scorer(pixels)
+    return Shot(result.score, result.attributes, tones_of(Image.fromarray(pixels)))
+
+
 def measure_ladder_picks(photos: list[Path], scorer: Scorer) -> LadderPicks:
     """Figures of one scorer, by the merit that ``pocketiqa best`` ranks by."""
-
-    def merit(pixels: np.ndarray) -> float:
-        result = scorer(pixels)
-        return Shot(result.score, result.attributes, tones_of(Image.fromarray(pixels))).merit
 
     better = np.zeros((len(KINDS), len(LEVELS)))
     for seed, photo in enumerate(tqdm(photos, desc="ladders")):
         original = read_photo(photo)
-        clean = merit(np.asarray(original))
+        clean = shot_of(np.asarray(original), scorer).merit
         for row, kind in enumerate(KINDS):
-            better[row] += [clean > merit(degraded_pixels(original, kind, level, seed)) for level in LEVELS]
+            copies = (degraded_pixels(original, kind, level, seed) for level in LEVELS)
+            better[row] += [clean > shot_of(copy, scorer).merit for copy in copies]
     return LadderPicks(dict(zip(KINDS, (better / len(photos)).tolist())), len(photos))

@@ -14,15 +14,16 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
+import numpy as np
 from pocketiqa import Scorer
-from pocketiqa.best_shot import Shot
 from pocketiqa.binomial import interval
 from pocketiqa.errors import PhotoError
 from pocketiqa.exit_status import run_command
-from pocketiqa.glance import tones_of
 from pocketiqa.photo import open_photo
 from tabulate import tabulate
 from tqdm import tqdm
+
+from benchmarks.ladder_picks import shot_of
 
 CLEAN, NOISY = "_mean.JPG", "_real.JPG"
 BY = ("score", "noise", "merit")
@@ -59,9 +60,8 @@ def better(clean: Path, noisy: Path, scorer: Scorer) -> tuple[bool, ...]:
 
 
 def _judged(photo: Path, scorer: Scorer) -> tuple[float, float, float]:
-    rgb = open_photo(photo)
-    result = scorer(rgb)
-    return result.score, result.attributes["noise"], Shot(result.score, result.attributes, tones_of(rgb)).merit
+    shot = shot_of(np.asarray(open_photo(photo)), scorer)
+    return shot.score, shot.attributes["noise"], shot.merit
 
 
 def table(found: dict[str, tuple[bool, ...]]) -> str:
